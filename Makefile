@@ -1,0 +1,35 @@
+# Everything a checkout needs: `make demo`, `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+APT := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi
+
+.PHONY: demo test setup check lint
+
+demo: setup
+	$(BIN)/python examples/mnist/demo.py
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: $(READY)
+
+$(READY): pyproject.toml setup.py requirements.lock simulator/_tracer.c
+	@if ! command -v arm-none-eabi-gcc >/dev/null || ! command -v gcc >/dev/null \
+	    || ! python3 -c 'import ensurepip' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(APT); \
+	  else \
+	    echo "tools are missing; run: sudo apt-get install $(APT)" >&2; exit 4; \
+	  fi; \
+	fi
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $(READY)
