@@ -1,0 +1,226 @@
+"""Boards as data: one TOML file a board, and the loader that refuses what has no source.
+
+A board file that names another one in ``extends`` starts from that one and says only what
+differs; its regions are merged by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from tinysim.errors import BoardError
+
+_HERE = files("tinysim.boards")
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True)
+class MemoryRegion:
+    """One block of memory, as the reference manual lists it.
+
+    ``reserved_bytes`` at its start belong to somebody else (a boot loader, a vendor's core
+    library). ``fetch_stall_per_1000_instructions`` is the simple figure for wait states that is
+    used until the memory system itself is modelled.
+    """
+
+    name: str
+    kind: str
+    base: int
+    size_bytes: int
+    source: str
+    reserved_bytes: int = 0
+    wait_states: int = 0
+    fetch_stall_per_1000_instructions: int = 0
+
+    @property
+    def usable_base(self) -> int:
+        """First address that an application may use."""
+        return self.base + self.reserved_bytes
+
+    @property
+    def usable_bytes(self) -> int:
+        """Bytes that an application may use."""
+        return self.size_bytes - self.reserved_bytes
+
+    @property
+    def end(self) -> int:
+        """First address behind the region."""
+        return self.base + self.size_bytes
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Core clock in Hz."""
+
+    hz: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which region holds what; for ``arena``, the first region that it fits, in this order."""
+
+    code: str
+    data: str
+    stack: str
+    arena: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MemoryAccuracy:
+    """Error band that this board's memory system adds to the core's, as fractions."""
+
+    error_low: float
+    error_high: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power while running, in watts, and in which supply mode."""
+
+    mode: str
+    low_w: float
+    typical_w: float
+    high_w: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """A microcontroller board: what is where, how fast, and what it draws."""
+
+    name: str
+    title: str
+    mcu: str
+    core: str
+    clock: Clock
+    regions: tuple[MemoryRegion, ...]
+    placement: Placement
+    memory_accuracy: MemoryAccuracy
+    power: Power | None
+    sha256: str
+
+    def region(self, name: str) -> MemoryRegion:
+        """Return the region called ``name``."""
+        return next(region for region in self.regions if region.name == name)
+
+
+def board_names() -> tuple[str, ...]:
+    """Return the names of all boards, sorted: the folder is the registry."""
+    return tuple(sorted(path.name[:-5] for path in _HERE.iterdir() if path.name.endswith(".toml")))
+
+
+@lru_cache
+def load_board(name: str) -> Board:
+    """Read ``boards/<name>.toml``.
+
+    Raises
+    ------
+    BoardError
+        If there is no such board, or its file breaks the schema.
+    """
+    if name not in board_names():
+        near = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.4)
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(board_names())}"
+        )
+        raise BoardError("there is no such board", where=f"--board {name}", fix=hint)
+    text, table = _read_table(name)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return parse_board(table, where=f"boards/{name}.toml", sha256=digest)
+
+
+def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
+    """Turn a board's table into a ``Board``, or say everything that is wrong with it."""
+    problems: list[str] = []
+    table = dict(table)
+    regions = tuple(
+        _row(MemoryRegion, {"name": name, **row}, f"region.{name}", problems)
+        for name, row in table.pop("region", {}).items()
+    )
+    placement = table.pop("placement", {})
+    if isinstance(placement.get("arena"), list):
+        placement = {**placement, "arena": tuple(placement["arena"])}
+    power = table.pop("power", None)
+    parts: dict[str, Any] = {
+        "clock": _row(Clock, table.pop("clock", {}), "clock", problems),
+        "placement": _row(Placement, placement, "placement", problems),
+        "memory_accuracy": _row(
+            MemoryAccuracy, table.pop("memory_accuracy", {}), "memory_accuracy", problems
+        ),
+        "power": _row(Power, power, "power", problems) if power is not None else None,
+    }
+    problems += [f"unknown key {key!r}" for key in table.keys() - {"name", "title", "mcu", "core"}]
+    problems += [f"missing {key!r}" for key in {"name", "title", "mcu", "core"} - table.keys()]
+    if not problems:
+        board = Board(**table, **parts, regions=regions, sha256=sha256)
+        problems += _contradictions(board)
+    if problems:
+        raise BoardError(
+            "; ".join(problems), where=where, fix="see docs/boards.md for what a board file holds"
+        )
+    return board
+
+
+def _read_table(name: str) -> tuple[str, dict[str, Any]]:
+    """Return a board file's text and table, laid over the board that it extends."""
+    text = (_HERE / f"{name}.toml").read_text(encoding="utf-8")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BoardError(
+            f"not TOML: {error}", where=f"boards/{name}.toml", fix="mend the file"
+        ) from error
+    if (parent := table.pop("extends", None)) is None:
+        return text, table
+    parent_text, base = _read_table(parent)
+    regions = base.get("region", {})
+    for key, row in table.pop("region", {}).items():
+        regions[key] = regions.get(key, {}) | row
+    return parent_text + text, base | table | {"region": regions}
+
+
+def _row(kind: type[_Row], row: dict[str, Any], where: str, problems: list[str]) -> _Row:
+    """Build ``kind`` from a TOML table; unknown and missing keys go to ``problems``."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    try:
+        unknown = row.keys() - known
+        problems += [f"{where}: unknown key {key!r}" for key in sorted(unknown)]
+        return kind(**{key: value for key, value in row.items() if key in known})
+    except TypeError as error:
+        problems.append(f"{where}: {str(error).split('__init__() ')[-1]}")
+        return None  # type: ignore[return-value]
+
+
+def _contradictions(board: Board) -> list[str]:
+    """Return what cannot be true of a board that is formally complete."""
+    found = []
+    ordered = sorted(board.regions, key=lambda region: region.base)
+    for region in ordered:
+        if not region.source.strip():
+            found.append(f"region.{region.name}: empty source")
+        if region.kind not in ("flash", "ram"):
+            found.append(f"region.{region.name}: kind is {region.kind!r}, not flash or ram")
+        if not 0 <= region.reserved_bytes < region.size_bytes:
+            found.append(f"region.{region.name}: reserved_bytes out of range")
+    for low, high in pairwise(ordered):
+        if low.end > high.base:
+            found.append(f"regions {low.name} and {high.name} overlap")
+    names = {region.name for region in board.regions}
+    place = board.placement
+    for used in (place.code, place.data, place.stack, *place.arena):
+        if used not in names:
+            found.append(f"placement names {used!r}, which is no region")
+    if board.clock.hz <= 0 or not board.clock.source.strip():
+        found.append("clock: needs a positive hz and a source")
+    if board.power and not 0 < board.power.low_w <= board.power.typical_w <= board.power.high_w:
+        found.append("power: needs 0 < low_w <= typical_w <= high_w")
+    return found
