@@ -1,0 +1,54 @@
+"""DEQUANTIZE: int8 to float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinysim.compiler.graph import Array, DType, Tensor
+from tinysim.compiler.ops import (
+    Inputs,
+    KernelCall,
+    Operator,
+    wanted,
+    wanted_quant,
+    wanted_shape,
+)
+
+
+@dataclass(frozen=True)
+class Dequantize(Operator):
+    """``out = scale * (in - zero_point)``, in single precision."""
+
+    tflite = "DEQUANTIZE"
+    kernels = {DType.INT8: ("dequantize_s8_f32",)}
+
+    def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
+        """Check types and shapes."""
+        x, out = inputs[0], outputs[0]
+        yield from wanted(x, "input", DType.INT8)
+        yield from wanted_quant(x, "input")
+        yield from wanted(out, "output", DType.FLOAT32)
+        yield from wanted_shape(x, "input", out.shape)
+
+    def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
+        """Count none."""
+        return 0
+
+    def reference(
+        self, inputs: Inputs, outputs: tuple[Tensor, ...], values: tuple[Array | None, ...]
+    ) -> tuple[Array, ...]:
+        """Multiply in single precision."""
+        x = inputs[0]
+        assert x is not None and values[0] is not None
+        centred = (values[0].astype(np.int32) - x.zero_point).astype(np.float32)
+        return (centred * np.float32(x.scale),)
+
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+        """Call the kernel."""
+        x = inputs[0]
+        assert x is not None
+        params = {"elements": x.elements, "scale": x.scale, "zero_point": x.zero_point}
+        return KernelCall("dequantize_s8_f32", params, (x,), outputs)

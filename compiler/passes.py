@@ -1,0 +1,63 @@
+"""Graph -> Graph: the passes, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tinysim.compiler.graph import Graph, Node, Tensor, defects
+from tinysim.errors import ModelError
+
+
+def remove_views(graph: Graph) -> Graph:
+    """Take out operators that only rename memory; consumers read the input under its new shape."""
+    views: dict[int, Tensor] = {}
+    inputs = {tensor.id for tensor in graph.inputs}
+
+    def seen(tensor: Tensor) -> Tensor:
+        return views.get(tensor.id, tensor)
+
+    nodes, removed = [], list(graph.removed)
+    for node in graph.nodes:
+        source = seen(node.inputs[0]) if node.inputs[0] is not None else None
+        if node.op.is_view and source is not None:
+            views[node.outputs[0].id] = replace(node.outputs[0], id=source.id, data=source.data)
+            removed.append(f"{node.op.tflite} {node.name}: a view, costs nothing")
+            continue
+        changed = tuple(None if tensor is None else seen(tensor) for tensor in node.inputs)
+        nodes.append(replace(node, inputs=changed))
+    outputs = tuple(seen(tensor) for tensor in graph.outputs)
+    if any(tensor.id in inputs or tensor.data is not None for tensor in outputs):
+        raise ModelError(
+            "an output is nothing but an input or a constant",
+            where=graph.name,
+            fix="give a model that computes its outputs",
+        )
+    return replace(graph, nodes=tuple(nodes), outputs=outputs, removed=tuple(removed))
+
+
+def remove_dead_nodes(graph: Graph) -> Graph:
+    """Take out what no output depends on."""
+    needed = {tensor.id for tensor in graph.outputs}
+    kept: list[Node] = []
+    removed = list(graph.removed)
+    for node in reversed(graph.nodes):
+        if needed.isdisjoint(tensor.id for tensor in node.outputs):
+            removed.append(f"{node.op.tflite} {node.name}: nothing uses its result")
+            continue
+        kept.append(node)
+        needed |= {tensor.id for tensor in node.activations}
+    return replace(graph, nodes=tuple(reversed(kept)), removed=tuple(removed))
+
+
+#: The whole list, in order.
+PASSES: tuple[Callable[[Graph], Graph], ...] = (remove_dead_nodes, remove_views)
+
+
+def run_passes(graph: Graph) -> Graph:
+    """Run every pass; a pass that breaks the graph is a bug and stops here."""
+    for rewrite in PASSES:
+        graph = rewrite(graph)
+        broken = list(defects(graph))
+        assert not broken, f"{rewrite.__name__}: {broken}"
+    return graph
