@@ -1,0 +1,209 @@
+"""ELF + board -> Profile: boot, infer once, and say what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysim.boards import Board
+from tinysim.errors import ModelError
+from tinysim.firmware import Firmware, TensorInfo
+from tinysim.simulator.cores import Core
+from tinysim.simulator.image import ElfImage, read_elf
+from tinysim.simulator.machine import Limits, Machine
+from tinysim.simulator.profile import (
+    STALLS,
+    Counters,
+    LayerProfile,
+    RegionUse,
+    Timing,
+)
+
+#: Owner numbers in the tracer: 0 inherits, 1 is the code between layers, layers follow.
+_RUNTIME = 1
+_FIRST_LAYER = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """One inference as it ran: counters, memory use and outputs.
+
+    ``stack_bytes`` is the deepest the stack pointer went, ``stack_written_bytes`` the deepest
+    byte written (what a painted stack shows on a board).
+    """
+
+    layers: tuple[LayerProfile, ...]
+    runtime: Counters
+    startup: Counters
+    regions: tuple[RegionUse, ...]
+    stack_bytes: int
+    stack_written_bytes: int
+    outputs: tuple[NDArray[Any], ...]
+
+
+class Session:
+    """A booted board that computes one inference after another, state kept between them."""
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        board: Board,
+        core: Core,
+        limits: Limits | None = None,
+        use_native: bool = True,
+    ) -> None:
+        self.firmware, self.board, self.core = firmware, board, core
+        image: ElfImage = read_elf(firmware.elf)
+        owner = {firmware.entry_symbol: _RUNTIME}
+        owner |= {layer.symbol: _FIRST_LAYER + layer.index for layer in firmware.layers}
+        self.machine = Machine(board, core, image, owner, limits, use_native)
+        self.machine.boot(firmware.entry_symbol)
+        self.startup = Counters.total(self._counters().values())
+        self._stack_top = image.symbol("__stack_top").address
+        self._stack_limit = image.symbol("__stack_limit").address
+        self._arena = image.symbol(firmware.arena_symbol).address
+        self._startup_low = self.machine.tracer.lowest_sp
+
+    def infer(self, inputs: Sequence[NDArray[Any]]) -> Execution:
+        """Write the inputs, run one inference and read the outputs."""
+        for info, value in zip(self.firmware.inputs, inputs, strict=True):
+            self.machine.write(self._arena + info.offset_bytes, value.tobytes())
+        self.machine.call(self.firmware.entry_symbol, self._arena)
+        counters = self._counters()
+        nothing = Counters(0, 0, dict.fromkeys(STALLS, 0))
+        lowest = min(self._startup_low, self.machine.tracer.lowest_sp)
+        stack_bytes = self._stack_top - lowest
+        written = self.machine.lowest_written(self._stack_limit, self._stack_top)
+        return Execution(
+            layers=tuple(
+                LayerProfile(
+                    layer.index,
+                    layer.name,
+                    layer.op,
+                    layer.kernel,
+                    layer.output_shape,
+                    layer.macs,
+                    counters.get(_FIRST_LAYER + layer.index, nothing),
+                )
+                for layer in self.firmware.layers
+            ),
+            runtime=counters.get(_RUNTIME, nothing),
+            startup=self.startup,
+            regions=_region_use(self.firmware, self.board, stack_bytes),
+            stack_bytes=stack_bytes,
+            stack_written_bytes=self._stack_top - written,
+            outputs=tuple(self._read(info) for info in self.firmware.outputs),
+        )
+
+    def _read(self, info: TensorInfo) -> NDArray[Any]:
+        raw = self.machine.read(self._arena + info.offset_bytes, info.size_bytes)
+        return np.frombuffer(raw, info.dtype).reshape(info.shape)
+
+    def _counters(self) -> dict[int, Counters]:
+        """Add up what was executed, by owner."""
+        issue: Counter[int] = Counter()
+        instructions: Counter[int] = Counter()
+        flash: Counter[int] = Counter()
+        stalls: dict[int, Counter[str]] = {}
+        machine = self.machine
+        for run in machine.tracer.counts():
+            cost = machine.run_cost(run.start, run.end, run.is_taken)
+            issue[run.layer] += run.count * cost.issue_cycles
+            instructions[run.layer] += run.count * cost.instructions
+            waits = machine.fetch_stall_millicycles(run.start, cost.instructions)
+            flash[run.layer] += run.count * waits
+            mine = stalls.setdefault(run.layer, Counter())
+            for cause, cycles in cost.stalls.items():
+                mine[cause] += run.count * cycles
+        for owner, mine in stalls.items():
+            mine["flash"] = flash[owner] // 1000
+        return {
+            owner: Counters(
+                instructions[owner], issue[owner], {cause: mine[cause] for cause in STALLS}
+            )
+            for owner, mine in stalls.items()
+        }
+
+
+def timing_of(board: Board, core: Core) -> Timing:
+    """Join the core's error band with what the board's memory system adds to it."""
+    accuracy, memory = core.accuracy, board.memory_accuracy
+    return Timing(
+        grade=accuracy.grade,
+        error_low=(1 + accuracy.error_low) * (1 + memory.error_low) - 1,
+        error_high=(1 + accuracy.error_high) * (1 + memory.error_high) - 1,
+        fidelity=1,
+        source=f"core: {accuracy.source}; memory: {memory.source}",
+    )
+
+
+def check_inputs(
+    infos: Sequence[TensorInfo], inputs: Sequence[NDArray[Any]], where: str
+) -> tuple[NDArray[Any], ...]:
+    """Return the inputs in the model's shapes, or say why they do not go with it.
+
+    Real numbers for a quantized input are quantized with its scale and zero point.
+    """
+    if len(inputs) != len(infos):
+        raise ModelError(
+            f"{len(inputs)} inputs were given, the model has {len(infos)}",
+            where=where,
+            fix="give one array an input",
+        )
+    ready = []
+    for info, value in zip(infos, inputs, strict=True):
+        wanted = np.dtype(info.dtype)
+        if value.dtype.kind == "f" and wanted.kind == "i":
+            value = info.quantize(value.astype(np.float32))
+        if value.dtype != wanted or value.size * wanted.itemsize != info.size_bytes:
+            raise ModelError(
+                f"an input of {value.dtype} {list(value.shape)} does not go with "
+                f"{info.dtype} {list(info.shape)}",
+                where=where,
+                fix="give the array that the model was made for (float32 is quantized for you)",
+            )
+        ready.append(np.ascontiguousarray(value.reshape(info.shape)))
+    return tuple(ready)
+
+
+def random_inputs(infos: Sequence[TensorInfo], seed: int = 0) -> tuple[NDArray[Any], ...]:
+    """Make seeded random inputs: all integers of the type, or reals in [-1, 1)."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for info in infos:
+        dtype = np.dtype(info.dtype)
+        if dtype.kind == "f":
+            made.append(rng.uniform(-1, 1, info.shape).astype(dtype))
+        else:
+            limits = np.iinfo(dtype)
+            made.append(rng.integers(limits.min, limits.max + 1, info.shape, dtype))
+    return tuple(made)
+
+
+def _region_use(firmware: Firmware, board: Board, stack_bytes: int) -> tuple[RegionUse, ...]:
+    """Add up sections and the stack, by region and cause."""
+    used: dict[str, Counter[str]] = {region.name: Counter() for region in board.regions}
+    for section in firmware.sections:
+        if section.flash_region is not None:
+            cause = "runtime" if section.cause == "static" else section.cause
+            used[section.flash_region][cause] += section.flash_bytes
+        if section.ram_region is not None:
+            used[section.ram_region][section.cause] += section.ram_bytes
+    used[board.placement.stack]["stack"] += stack_bytes
+    return tuple(
+        RegionUse(
+            region.name,
+            region.kind,
+            region.base,
+            region.size_bytes,
+            region.reserved_bytes,
+            region.wait_states,
+            dict(used[region.name]),
+        )
+        for region in board.regions
+    )
