@@ -1,0 +1,175 @@
+"""The whole program: model file -> Graph -> C -> ELF -> machine -> Profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysim import __version__
+from tinysim.boards import Board, load_board
+from tinysim.compiler import Compilation, compile_model
+from tinysim.compiler.reference import run_reference
+from tinysim.report import render
+from tinysim.simulator import (
+    Execution,
+    Session,
+    check_inputs,
+    random_inputs,
+    timing_of,
+)
+from tinysim.simulator.cores import Core, load_core
+from tinysim.simulator.energy import energy_of
+from tinysim.simulator.machine import Limits
+from tinysim.simulator.profile import OutputCheck, Profile
+
+Arrays = Sequence[NDArray[Any]]
+
+
+class Result(Profile):
+    """A profile that shows itself in notebooks."""
+
+    def _repr_html_(self) -> str:
+        return render(self, "html")
+
+
+#: Name of the host's own inference in reports.
+ORACLE = "numpy reference (TFLite Micro semantics)"
+
+
+def run(
+    model: str | Path,
+    board: str,
+    *,
+    inputs: Arrays | None = None,
+    optimize: str = "speed",
+    limits: Limits | None = None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Result:
+    """Compile a model, run one inference on an emulated board, and say what it cost.
+
+    Parameters
+    ----------
+    model
+        Path of a model file.
+    board
+        Name of a board; see ``board_names()``.
+    inputs
+        One array an input, in the model's shapes; real numbers are quantized. Seeded random
+        numbers if not given.
+    optimize
+        ``speed`` or ``size``.
+    limits
+        When to give up on a run that does not end.
+    on_stage
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    Result
+        Whether or not the model fits: ``profile.fits`` says so.
+
+    Raises
+    ------
+    TinysimError
+        With where, what and how to fix it.
+    """
+    batches = None if inputs is None else [inputs]
+    return next(
+        run_each(model, board, batches, optimize=optimize, limits=limits, on_stage=on_stage)
+    )
+
+
+def run_each(
+    model: str | Path,
+    board: str,
+    batches: Sequence[Arrays] | None = None,
+    *,
+    optimize: str = "speed",
+    limits: Limits | None = None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Iterator[Result]:
+    """Compile once and yield a profile for each set of inputs, on one booted board."""
+    description = load_board(board)
+    core = load_core(description.core)
+    on_stage("compiling")
+    compilation = compile_model(Path(model), description, core.target, optimize)
+    infos = compilation.firmware.inputs
+    where = Path(model).name
+    ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
+    on_stage("simulating")
+    session = Session(compilation.firmware, description, core, limits)
+    for arrays in ready:
+        execution = session.infer(arrays)
+        on_stage("checking")
+        yield _profile(compilation, description, core, arrays, execution)
+
+
+def compile(model: str | Path, board: str, *, optimize: str = "speed") -> Compilation:
+    """Compile a model for a board: ``.files`` holds sources, library, ELF and map."""
+    description = load_board(board)
+    target = load_core(description.core).target
+    return compile_model(Path(model), description, target, optimize)
+
+
+def check_outputs(compilation: Compilation, inputs: Arrays, outputs: Arrays) -> OutputCheck:
+    """Compare the device's outputs with the host's own inference."""
+    expected = run_reference(compilation.graph, tuple(inputs))
+    worst = max(_distance_ulp(want, got) for want, got in zip(expected, outputs, strict=True))
+    if worst == 0:
+        return OutputCheck("exact", ORACLE)
+    all_float = all(want.dtype.kind == "f" for want in expected)
+    return OutputCheck("close" if all_float and worst <= 4 else "mismatch", ORACLE, worst)
+
+
+def _distance_ulp(want: NDArray[Any], got: NDArray[Any]) -> int:
+    """Return the largest distance: in steps for integers, in units in the last place for floats."""
+    if want.dtype.kind != "f":
+        return int(np.abs(want.astype(np.int64) - got.astype(np.int64)).max(initial=0))
+    ordered = [_ordered_bits(np.ascontiguousarray(a, np.float32)) for a in (want, got)]
+    return int(np.abs(ordered[0] - ordered[1]).max(initial=0))
+
+
+def _ordered_bits(x: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Map floats to integers so that neighbours differ by one."""
+    bits = x.view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFF_FFFF), bits)
+
+
+def _profile(
+    compilation: Compilation, board: Board, core: Core, inputs: Arrays, execution: Execution
+) -> Result:
+    """Put everything that was found together."""
+    firmware = compilation.firmware
+    cycles = sum(layer.counters.cycles for layer in execution.layers) + execution.runtime.cycles
+    return Result(
+        tinysim_version=__version__,
+        model_name=firmware.model_name,
+        model_sha256=firmware.model_sha256,
+        board=board.name,
+        board_title=board.title,
+        board_sha256=board.sha256,
+        core=core.name,
+        core_sha256=core.sha256,
+        clock_hz=board.clock.hz,
+        toolchain=firmware.toolchain,
+        timing=timing_of(board, core),
+        layers=execution.layers,
+        runtime=execution.runtime,
+        startup=execution.startup,
+        regions=execution.regions,
+        arena_bytes=firmware.arena_bytes,
+        arena_lower_bound_bytes=firmware.arena_lower_bound_bytes,
+        stack_bytes=execution.stack_bytes,
+        stack_written_bytes=execution.stack_written_bytes,
+        input_infos=firmware.inputs,
+        output_infos=firmware.outputs,
+        inputs=tuple(inputs),
+        outputs=execution.outputs,
+        energy=energy_of(cycles / board.clock.hz, board.power),
+        output_check=check_outputs(compilation, inputs, execution.outputs),
+        removed=firmware.removed,
+    )

@@ -1,0 +1,124 @@
+"""JSON: everything as data, as ``profile.schema.json`` says; the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tinysim.simulator.profile import Counters, Profile, RegionUse
+
+SCHEMA_VERSION = 1
+
+
+def render(profile: Profile) -> str:
+    """Render as JSON with a newline at the end."""
+    return json.dumps(as_data(profile), indent=2) + "\n"
+
+
+def as_data(profile: Profile) -> dict[str, Any]:
+    """Return the profile as plain dictionaries, lists and numbers."""
+    used = profile.used_bytes
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tinysim_version": profile.tinysim_version,
+        "model": {"name": profile.model_name, "sha256": profile.model_sha256},
+        "board": {
+            "name": profile.board,
+            "title": profile.board_title,
+            "sha256": profile.board_sha256,
+        },
+        "core": {"name": profile.core, "sha256": profile.core_sha256},
+        "clock_hz": profile.clock_hz,
+        "toolchain": {
+            "compiler": profile.toolchain.compiler,
+            "version": profile.toolchain.version,
+            "flags": list(profile.toolchain.flags),
+        },
+        "timing": {
+            "grade": profile.timing.grade,
+            "error_low": profile.timing.error_low,
+            "error_high": profile.timing.error_high,
+            "fidelity": profile.timing.fidelity,
+            "source": profile.timing.source,
+        },
+        "totals": {
+            **_counters(profile.total),
+            "macs": profile.macs,
+            "latency_s": profile.latency_s,
+            "energy_j": profile.energy.typical_j if profile.energy else None,
+        },
+        "energy": None
+        if profile.energy is None
+        else {
+            "low_j": profile.energy.low_j,
+            "typical_j": profile.energy.typical_j,
+            "high_j": profile.energy.high_j,
+            "mode": profile.energy.mode,
+            "source": profile.energy.source,
+        },
+        "ram": {
+            "arena_bytes": used("ram", "arena"),
+            "arena_plan_bytes": profile.arena_bytes,
+            "arena_lower_bound_bytes": profile.arena_lower_bound_bytes,
+            "stack_bytes": profile.stack_bytes,
+            "stack_written_bytes": profile.stack_written_bytes,
+            "static_bytes": used("ram", "static"),
+            "io_bytes": profile.io_bytes,
+            "total_bytes": used("ram"),
+            "regions": [_region(region) for region in profile.regions if region.kind == "ram"],
+        },
+        "flash": {
+            "weights_bytes": used("flash", "weights"),
+            "code_bytes": used("flash", "code"),
+            "runtime_bytes": used("flash", "runtime"),
+            "total_bytes": used("flash"),
+            "regions": [_region(region) for region in profile.regions if region.kind == "flash"],
+        },
+        "fits": profile.fits,
+        "overflow": [
+            {"region": r.name, "bytes": r.overflow_bytes, "largest": r.largest}
+            for r in profile.overflows
+        ],
+        "output_check": {
+            "status": profile.output_check.status,
+            "oracle": profile.output_check.oracle,
+            "max_ulp": profile.output_check.max_ulp,
+        },
+        "layers": [
+            {
+                "index": layer.index,
+                "name": layer.name,
+                "op": layer.op,
+                "kernel": layer.kernel,
+                "output_shape": list(layer.output_shape),
+                "macs": layer.macs,
+                **_counters(layer.counters),
+            }
+            for layer in profile.layers
+        ],
+        "runtime": _counters(profile.runtime),
+        "startup": _counters(profile.startup),
+        "removed": list(profile.removed),
+    }
+
+
+def _counters(counters: Counters) -> dict[str, Any]:
+    return {
+        "cycles": counters.cycles,
+        "instructions": counters.instructions,
+        "issue_cycles": counters.issue_cycles,
+        "stalls": dict(counters.stalls),
+    }
+
+
+def _region(region: RegionUse) -> dict[str, Any]:
+    return {
+        "name": region.name,
+        "base": region.base,
+        "size_bytes": region.size_bytes,
+        "reserved_bytes": region.reserved_bytes,
+        "wait_states": region.wait_states,
+        "used_bytes": region.used_bytes,
+        "overflow_bytes": region.overflow_bytes,
+        "used": dict(region.used),
+    }
