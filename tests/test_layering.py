@@ -1,0 +1,90 @@
+"""Imports point one way, and the heavy libraries stay in their places."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+#: Part -> the parts of tinysim that it may import.
+MAY_IMPORT = {
+    "errors": set(),
+    "kernels": {"errors"},
+    "boards": {"errors"},
+    "firmware": {"errors"},
+    "compiler": {"errors", "boards", "kernels", "firmware"},
+    "simulator": {"errors", "boards", "firmware"},
+    "report": {"errors", "simulator"},
+    "api": {"__version__", "boards", "compiler", "report", "simulator"},
+    "__init__": {"api", "boards", "errors", "report", "simulator"},
+    "cli": {"__version__", "api", "boards", "compiler", "errors", "report", "simulator"},
+    "__main__": {"cli"},
+}
+
+#: Library -> the only files that may import it.
+ONLY_IN = {
+    "unicorn": {"simulator/machine.py"},
+    "capstone": {"simulator/decode.py"},
+    "tflite": {"compiler/readers/tflite.py"},
+    "subprocess": {"compiler/toolchain.py"},
+    "tensorflow": set(),
+    "keras": set(),
+}
+
+FOLDERS = ("boards", "compiler", "kernels", "simulator", "src/tinysim")
+
+
+def sources() -> list[Path]:
+    """Every module of the package, each once (the links in src/ are not followed)."""
+    found = []
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parents = path.relative_to(ROOT / folder).parents
+            if not any((ROOT / folder / parent).is_symlink() for parent in parents):
+                found.append(path)
+    return found
+
+
+def part_of(path: Path) -> str:
+    """The part of tinysim that a file belongs to."""
+    relative = path.relative_to(ROOT)
+    names = relative.parts[2:] if relative.parts[0] == "src" else relative.parts
+    return names[0].removesuffix(".py")
+
+
+def imported(path: Path) -> list[str]:
+    """Full names that a file imports, wherever in it."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    part = part_of(path)
+    parts = {name.split(".")[1] for name in imported(path) if name.startswith("tinysim.")}
+    assert parts - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_stay_in_their_places(path: Path) -> None:
+    libraries = {name.split(".")[0] for name in imported(path)}
+    for library, allowed in ONLY_IN.items():
+        if library in libraries:
+            assert str(path.relative_to(ROOT)) in allowed
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    for path in sources():
+        if part_of(path) in ("cli", "__main__"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("print", "exit"), f"{path}: {node.func.id}"
