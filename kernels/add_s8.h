@@ -44,11 +44,10 @@ static inline __attribute__((always_inline)) void ts_add_s8(const ts_add_s8_para
                                                             const int8_t *input2, int8_t *output)
 {
     for (int32_t e = 0; e < params->elements; e++) {
-        const int32_t sum =
-            ts_add_s8_rescale(input1[e] + params->input1_offset, params->input1_multiplier,
-                              params->input1_shift) +
-            ts_add_s8_rescale(input2[e] + params->input2_offset, params->input2_multiplier,
-                              params->input2_shift);
+        const int32_t sum = ts_add_s8_rescale(input1[e] + params->input1_offset,
+                                              params->input1_multiplier, params->input1_shift) +
+                            ts_add_s8_rescale(input2[e] + params->input2_offset,
+                                              params->input2_multiplier, params->input2_shift);
         const int32_t scaled = ts_requantize(sum, params->output_multiplier, params->output_shift);
         output[e] = ts_offset_clamp_s8(scaled, params->output_offset, params->activation_min,
                                        params->activation_max);

@@ -35,7 +35,8 @@ typedef struct {
  * @param columns where the window stands along W
  */
 static inline __attribute__((always_inline)) int32_t
-ts_average_pool_2d_s8_window(const ts_average_pool_2d_s8_params *params, const int8_t *image, ts_span rows, ts_span columns)
+ts_average_pool_2d_s8_window(const ts_average_pool_2d_s8_params *params, const int8_t *image,
+                             ts_span rows, ts_span columns)
 {
     int32_t sum = 0;
     for (int32_t i = rows.begin; i < rows.end; i++) {
@@ -61,7 +62,8 @@ ts_average_pool_2d_s8_window(const ts_average_pool_2d_s8_params *params, const i
  * @param[out] output int8 `[N, H, W, C]`, [activation_min, activation_max]
  */
 static inline __attribute__((always_inline)) void
-ts_average_pool_2d_s8(const ts_average_pool_2d_s8_params *params, const int8_t *input, int8_t *output)
+ts_average_pool_2d_s8(const ts_average_pool_2d_s8_params *params, const int8_t *input,
+                      int8_t *output)
 {
     const int32_t image_size = params->input_h * params->input_w * params->channels;
     for (int32_t n = 0; n < params->batches; n++) {
@@ -73,7 +75,8 @@ ts_average_pool_2d_s8(const ts_average_pool_2d_s8_params *params, const int8_t *
                 const ts_span columns = ts_clip(x * params->stride_w - params->pad_left,
                                                 params->filter_w, 1, params->input_w);
                 for (int32_t c = 0; c < params->channels; c++) {
-                    const int32_t mean = ts_average_pool_2d_s8_window(params, image + c, rows, columns);
+                    const int32_t mean =
+                        ts_average_pool_2d_s8_window(params, image + c, rows, columns);
                     *output++ = ts_clamp_s8(mean, params->activation_min, params->activation_max);
                 }
             }

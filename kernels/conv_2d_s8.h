@@ -67,8 +67,9 @@ ts_conv_2d_s8_window(const ts_conv_2d_s8_params *params, const int8_t *image, co
 
 /**
  * @brief `output[n,y,x,o] = clamp(requantize(bias[o] + sum filter[o,i,j,c] * (input[n,y',x',c] +
- * input_offset)) + output_offset)`, with y' = y * stride_h - pad_top + i * dilation_h and x' alike;
- * the padding adds nothing.
+ * input_offset)) + output_offset)`.
+ *
+ * Here y' = y * stride_h - pad_top + i * dilation_h, and x' alike; the padding adds nothing.
  *
  * @param params sizes and ranges, a literal at the call so that the compiler specialises
  * @param[in] input int8 `[N, H, W, C]`, [-128, 127]
@@ -95,8 +96,8 @@ ts_conv_2d_s8(const ts_conv_2d_s8_params *params, const int8_t *input, const int
                     const uint32_t acc =
                         ts_conv_2d_s8_window(params, image, filter + o * filter_size, rows, columns,
                                              (uint32_t)channels[o].bias);
-                    const int32_t scaled = ts_requantize(ts_wrap_s32(acc), channels[o].multiplier,
-                                                         channels[o].shift);
+                    const int32_t scaled =
+                        ts_requantize(ts_wrap_s32(acc), channels[o].multiplier, channels[o].shift);
                     *output++ = ts_offset_clamp_s8(scaled, params->output_offset,
                                                    params->activation_min, params->activation_max);
                 }

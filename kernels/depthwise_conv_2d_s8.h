@@ -60,8 +60,9 @@ ts_depthwise_conv_2d_s8_window(const ts_depthwise_conv_2d_s8_params *params, con
 
 /**
  * @brief `output[n,y,x,o] = clamp(requantize(bias[o] + sum filter[i,j,o] * (input[n,y',x',c] +
- * input_offset)) + output_offset)`, with c = o / depth_multiplier, y' = y * stride_h - pad_top + i *
- * dilation_h and x' alike; the padding adds nothing.
+ * input_offset)) + output_offset)` for c = o / depth_multiplier.
+ *
+ * Here y' = y * stride_h - pad_top + i * dilation_h, and x' alike; the padding adds nothing.
  *
  * One accumulator stays in a register while the window is summed; a block of channels side by side
  * would load and store theirs for each product.
@@ -89,14 +90,14 @@ ts_depthwise_conv_2d_s8(const ts_depthwise_conv_2d_s8_params *params, const int8
                 int32_t o = 0;
                 for (int32_t c = 0; c < params->input_c; c++) {
                     for (int32_t k = 0; k < params->depth_multiplier; k++) {
-                        const uint32_t acc = ts_depthwise_conv_2d_s8_window(
-                            params, image + c, filter + o, rows, columns,
-                            (uint32_t)channels[o].bias);
+                        const uint32_t acc =
+                            ts_depthwise_conv_2d_s8_window(params, image + c, filter + o, rows,
+                                                           columns, (uint32_t)channels[o].bias);
                         const int32_t scaled = ts_requantize(
                             ts_wrap_s32(acc), channels[o].multiplier, channels[o].shift);
-                        *output++ = ts_offset_clamp_s8(scaled, params->output_offset,
-                                                       params->activation_min,
-                                                       params->activation_max);
+                        *output++ =
+                            ts_offset_clamp_s8(scaled, params->output_offset,
+                                               params->activation_min, params->activation_max);
                         o++;
                     }
                 }

@@ -35,7 +35,8 @@ typedef struct {
  * @param columns where the window stands along W
  */
 static inline __attribute__((always_inline)) int32_t
-ts_max_pool_2d_s8_window(const ts_max_pool_2d_s8_params *params, const int8_t *image, ts_span rows, ts_span columns)
+ts_max_pool_2d_s8_window(const ts_max_pool_2d_s8_params *params, const int8_t *image, ts_span rows,
+                         ts_span columns)
 {
     int32_t largest = -128;
     for (int32_t i = rows.begin; i < rows.end; i++) {
@@ -69,8 +70,10 @@ ts_max_pool_2d_s8(const ts_max_pool_2d_s8_params *params, const int8_t *input, i
                 const ts_span columns = ts_clip(x * params->stride_w - params->pad_left,
                                                 params->filter_w, 1, params->input_w);
                 for (int32_t c = 0; c < params->channels; c++) {
-                    const int32_t largest = ts_max_pool_2d_s8_window(params, image + c, rows, columns);
-                    *output++ = ts_clamp_s8(largest, params->activation_min, params->activation_max);
+                    const int32_t largest =
+                        ts_max_pool_2d_s8_window(params, image + c, rows, columns);
+                    *output++ =
+                        ts_clamp_s8(largest, params->activation_min, params->activation_max);
                 }
             }
         }

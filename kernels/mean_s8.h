@@ -27,15 +27,16 @@ typedef struct {
  * @param[in] input int8 `[outer, reduced, inner]`, [-128, 127]
  * @param[out] output int8 `[outer, inner]`, [-128, 127]
  */
-static inline __attribute__((always_inline)) void
-ts_mean_s8(const ts_mean_s8_params *params, const int8_t *input, int8_t *output)
+static inline __attribute__((always_inline)) void ts_mean_s8(const ts_mean_s8_params *params,
+                                                             const int8_t *input, int8_t *output)
 {
     for (int32_t o = 0; o < params->outer; o++) {
         const int8_t *block = input + o * params->reduced * params->inner;
         for (int32_t i = 0; i < params->inner; i++) {
             uint32_t sum = (uint32_t)params->reduced * (uint32_t)params->input_offset;
             for (int32_t r = 0; r < params->reduced; r++) {
-                sum += (uint32_t)block[r * params->inner + i];
+                const int32_t value = block[r * params->inner + i];
+                sum += (uint32_t)value;
             }
             const int32_t scaled =
                 ts_requantize(ts_wrap_s32(sum), params->multiplier, params->shift);

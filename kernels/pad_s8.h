@@ -45,8 +45,8 @@ static inline int8_t *ts_pad_s8_fill(int8_t *output, int32_t value, int32_t coun
  * @param[in] input int8 `[input_d0, input_d1, input_d2, input_d3]`, [-128, 127]
  * @param[out] output int8, the same dimensions grown, [-128, 127]
  */
-static inline __attribute__((always_inline)) void
-ts_pad_s8(const ts_pad_s8_params *params, const int8_t *input, int8_t *output)
+static inline __attribute__((always_inline)) void ts_pad_s8(const ts_pad_s8_params *params,
+                                                            const int8_t *input, int8_t *output)
 {
     const int32_t row_length = params->before_d3 + params->input_d3 + params->after_d3;
     for (int32_t a = -params->before_d0; a < params->input_d0 + params->after_d0; a++) {

@@ -28,10 +28,7 @@ typedef struct {
 } ts_span;
 
 /** Read a modulo 2^32 sum as the signed number that a register holds. */
-static inline int32_t ts_wrap_s32(uint32_t sum)
-{
-    return (int32_t)sum;
-}
+static inline int32_t ts_wrap_s32(uint32_t sum) { return (int32_t)sum; }
 
 /**
  * @brief High half of `2 * a * b`, rounded to nearest, halves up.

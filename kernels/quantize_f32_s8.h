@@ -45,8 +45,8 @@ ts_quantize_f32_s8(const ts_quantize_f32_s8_params *params, const float *input, 
         const float scaled = input[e] / params->scale;
         const float above = scaled > -256.0F ? scaled : -256.0F; /* NaN is not above */
         const float bounded = above < 256.0F ? above : 256.0F;
-        output[e] = ts_offset_clamp_s8(ts_quantize_f32_s8_round(bounded), params->zero_point,
-                                       -128, 127);
+        output[e] =
+            ts_offset_clamp_s8(ts_quantize_f32_s8_round(bounded), params->zero_point, -128, 127);
     }
 }
 

@@ -28,8 +28,8 @@ static inline int32_t ts_softmax_s8_reciprocal(int32_t half)
 }
 
 /**
- * @brief `output[r,d] = 256 * exp(input[r,d]) / sum exp(input[r,.]) - 128`, in the reference's fixed
- * point: scale 1/256, zero point -128.
+ * @brief `output[r,d] = 256 * exp(input[r,d]) / sum exp(input[r,.]) - 128`, in the reference's
+ * fixed point: scale 1/256, zero point -128.
  *
  * @param params sizes, a literal at the call so that the compiler specialises
  * @param[in] input int8 `[rows, depth]`, [-128, 127]

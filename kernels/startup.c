@@ -19,7 +19,8 @@ void ts_halt(void)
     }
 }
 
-void Reset_Handler(void)
+/* Copying loops as they stand: the library's memcpy and memset would cost 500 bytes of flash. */
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void Reset_Handler(void)
 {
 #if defined(__ARM_FP)
     /* CPACR: full access to the FPU (CP10, CP11) before the first floating-point instruction. */

@@ -98,7 +98,7 @@ class Machine:
         self.console = bytearray()
         self._map_memory()
         self.tracer = self._attach_tracer(owner, use_native)
-        self._system = SystemControl(lambda: self.tracer.millicycles // 1000)
+        self._system = SystemControl(self._now_cycles)
         self._map_system()
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
@@ -163,6 +163,15 @@ class Machine:
     def fetch_stall_millicycles(self, start: int, instructions: int) -> int:
         """Return a run's wait for flash, by the board's simple figure."""
         return instructions * self.region_at(start).fetch_stall_per_1000_instructions
+
+    def _now_cycles(self) -> int:
+        """Return the cycles so far, as firmware reads them: exact to the start of its block."""
+        cycles = self.tracer.millicycles // 1000
+        start = self.tracer.open_start
+        pc = int(self._engine.reg_read(arm_const.UC_ARM_REG_PC))
+        if start is not None and start < pc:
+            cycles += self.run_cost(start, pc, False).cycles
+        return cycles
 
     def _price(self, start: int, end: int, is_taken: bool) -> RunPrice:
         cost = self.run_cost(start, end, is_taken)

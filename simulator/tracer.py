@@ -96,6 +96,11 @@ class Tracer(ABC):
 
     @property
     @abstractmethod
+    def open_start(self) -> int | None:
+        """Where the run that is being executed began."""
+
+    @property
+    @abstractmethod
     def is_stopped(self) -> bool:
         """Whether the tracer itself has stopped the run, at a limit or an error."""
 
@@ -244,6 +249,11 @@ class NativeTracer(Tracer):
         return int(self._state.lowest_sp)
 
     @property
+    def open_start(self) -> int | None:
+        """Where the run that is being executed began."""
+        return int(self._state.run_start) if self._state.is_open else None
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the tracer itself has stopped the run."""
         return bool(self._state.is_stopped)
@@ -332,6 +342,11 @@ class PythonTracer(Tracer):
     def lowest_sp(self) -> int:
         """Lowest stack pointer seen."""
         return self._lowest_sp
+
+    @property
+    def open_start(self) -> int | None:
+        """Where the run that is being executed began."""
+        return self._start if self._is_open else None
 
     @property
     def is_stopped(self) -> bool:

@@ -42,7 +42,7 @@ ORACLE = "numpy reference (TFLite Micro semantics)"
 
 def run(
     model: str | Path,
-    board: str,
+    board: str | Board,
     *,
     inputs: Arrays | None = None,
     optimize: str = "speed",
@@ -56,7 +56,7 @@ def run(
     model
         Path of a model file.
     board
-        Name of a board; see ``board_names()``.
+        Name of a board, see ``board_names()``, or a board of your own.
     inputs
         One array an input, in the model's shapes; real numbers are quantized. Seeded random
         numbers if not given.
@@ -85,7 +85,7 @@ def run(
 
 def run_each(
     model: str | Path,
-    board: str,
+    board: str | Board,
     batches: Sequence[Arrays] | None = None,
     *,
     optimize: str = "speed",
@@ -93,7 +93,7 @@ def run_each(
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Iterator[Result]:
     """Compile once and yield a profile for each set of inputs, on one booted board."""
-    description = load_board(board)
+    description = _board(board)
     core = load_core(description.core)
     on_stage("compiling")
     compilation = compile_model(Path(model), description, core.target, optimize)
@@ -108,11 +108,15 @@ def run_each(
         yield _profile(compilation, description, core, arrays, execution)
 
 
-def compile(model: str | Path, board: str, *, optimize: str = "speed") -> Compilation:
+def compile(model: str | Path, board: str | Board, *, optimize: str = "speed") -> Compilation:
     """Compile a model for a board: ``.files`` holds sources, library, ELF and map."""
-    description = load_board(board)
+    description = _board(board)
     target = load_core(description.core).target
     return compile_model(Path(model), description, target, optimize)
+
+
+def _board(board: str | Board) -> Board:
+    return load_board(board) if isinstance(board, str) else board
 
 
 def check_outputs(compilation: Compilation, inputs: Arrays, outputs: Arrays) -> OutputCheck:

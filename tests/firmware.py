@@ -1,0 +1,73 @@
+"""Small firmware for tests: C or assembly, linked with our start-up for a board."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tinysim.boards import load_board
+from tinysim.compiler.toolchain import build
+from tinysim.kernels import read_kernel
+from tinysim.simulator.cores import load_core
+from tinysim.simulator.image import read_elf
+from tinysim.simulator.machine import Limits, Machine
+from tinysim.simulator.profile import Counters
+
+#: The yardstick board of each core.
+BOARD_OF = {
+    "cortex_m0plus": "generic_m0plus",
+    "cortex_m4f": "generic_m4",
+    "cortex_m7_sp": "generic_m7",
+    "cortex_m33": "generic_m33",
+}
+
+
+@lru_cache(maxsize=64)
+def link(source: str, board: str) -> bytes:
+    """Compile ``source`` (C) as the program and return its ELF."""
+    description = load_board(board)
+    sources = {"startup.c": read_kernel("startup.c"), "main.c": source}
+    sources |= {"model.c": "", "weights.c": ""}
+    target = load_core(description.core).target
+    return build(sources, description, target, arena_bytes=0, optimize="speed").elf
+
+
+def machine(
+    source: str, board: str = "generic_m4", use_native: bool = True, limits: Limits | None = None
+) -> Machine:
+    """Return a machine with the program loaded, before reset."""
+    description = load_board(board)
+    image = read_elf(link(source, board))
+    return Machine(description, load_core(description.core), image, {"main": 1}, limits, use_native)
+
+
+def assembly(body: str, function: str = "probe") -> str:
+    """Wrap Thumb assembly in a function next to an empty ``main``."""
+    lines = "".join(f'    "{line.strip()}\\n"\n' for line in body.strip().splitlines())
+    return f"""
+void {function}(void);
+void (*volatile keep)(void) = {function}; /* or the linker would drop it */
+int main(void) {{ return keep == 0; }}
+__asm(
+    ".syntax unified\\n.text\\n.balign 8\\n.thumb_func\\n.global {function}\\n"
+    ".type {function}, %function\\n{function}:\\n"
+{lines}
+    ".size {function}, . - {function}\\n");
+"""
+
+
+def counted(machine: Machine) -> Counters:
+    """Add up what a machine has executed since it was last cleared."""
+    parts = []
+    for run in machine.tracer.counts():
+        cost = machine.run_cost(run.start, run.end, run.is_taken)
+        stalls = {cause: cycles * run.count for cause, cycles in cost.stalls.items()}
+        parts.append(Counters(cost.instructions * run.count, cost.issue_cycles * run.count, stalls))
+    return Counters.total(parts)
+
+
+def probe(body: str, core: str) -> Counters:
+    """Run assembly once, as a called function on a core's yardstick board, and count it."""
+    loaded = machine(assembly(body), BOARD_OF[core])
+    loaded.boot("main")
+    loaded.call("probe", loaded.board.region("sram").base + 0x1000)
+    return counted(loaded)

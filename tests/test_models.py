@@ -1,0 +1,165 @@
+"""Real models on emulated cores: outputs equal to the reference interpreter's, to the bit."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tinysim
+from tests.conftest import DEMO, DEMO_MODEL, ROOT
+from tinysim.boards import Board, parse_board
+from tinysim.compiler.readers import read_model
+from tinysim.compiler.reference import run_reference
+from tinysim.simulator import random_inputs
+from tinysim.simulator.profile import Profile
+
+#: The acceptance set: models that nobody here wrote.
+MODELS = (
+    "mlperf_kws_int8",
+    "mlperf_ic_resnet_int8",
+    "mlperf_vww_int8",
+    "mlperf_ad_int8",
+    "mlperf_ad_int8_floatio",
+    "tinymaix_mnist_valid_q",
+    "tinyengine_mnist_lenet300100_int8",
+    "arm_kws_cnn_s_int8",
+    "tflm_person_detect_int8",
+    "mlonmcu_catdog_int8",
+    "mlonmcu_micro_kws_m_int8",
+)
+CORES = ("generic_m0plus", "generic_m4", "generic_m7", "generic_m33")
+ORACLE_INPUTS = 10
+
+
+def oracle(model: Path, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    """One inference of the reference interpreter."""
+    runtime = pytest.importorskip("tflite_micro", reason="tflite-micro is not installed").runtime
+    interpreter = runtime.Interpreter.from_file(str(model), arena_size=500_000)
+    for index, value in enumerate(inputs):
+        interpreter.set_input(value, index)
+    interpreter.invoke()
+    output: NDArray[Any] = interpreter.get_output(0)
+    return output
+
+
+def assert_sums_up(profile: Profile) -> None:
+    parts = [*(layer.counters for layer in profile.layers), profile.runtime]
+    assert sum(part.cycles for part in parts) == profile.cycles
+    assert sum(part.instructions for part in parts) == profile.total.instructions
+    for part in parts:
+        assert part.cycles == part.issue_cycles + sum(part.stalls.values())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_device_equals_the_reference_interpreter(shared: Path, name: str) -> None:
+    path = shared / "models" / f"{name}.tflite"
+    infos = tinysim.compile(path, "generic_m4").firmware.inputs
+    batches = [list(random_inputs(infos, seed)) for seed in range(ORACLE_INPUTS)]
+    for inputs, profile in zip(batches, tinysim.run_each(path, "generic_m4", batches), strict=True):
+        expected = oracle(path, inputs)
+        np.testing.assert_array_equal(
+            profile.outputs[0], expected.reshape(profile.outputs[0].shape)
+        )
+        assert profile.output_check.status == "exact"
+        assert_sums_up(profile)
+
+
+@pytest.mark.parametrize("board", CORES)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_core_equals_the_stored_outputs(shared: Path, name: str, board: str) -> None:
+    path = shared / "models" / f"{name}.tflite"
+    golden = np.load(shared / "models" / "golden" / f"{name}.tflite.npz")
+    profile = tinysim.run(path, board, inputs=[golden["in0_0"]])
+    np.testing.assert_array_equal(profile.outputs[0].ravel(), golden["out0_0"].ravel())
+    assert profile.output_check.status == "exact"
+    assert profile.fits
+    assert_sums_up(profile)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_host_reference_equals_the_stored_outputs(shared: Path, name: str) -> None:
+    graph = read_model(shared / "models" / f"{name}.tflite")
+    golden = np.load(shared / "models" / "golden" / f"{name}.tflite.npz")
+    for step in range(sum(key.startswith("in0_") for key in golden)):
+        value = golden[f"in0_{step}"].reshape(graph.inputs[0].shape)
+        output = run_reference(graph, (value,))[0]
+        np.testing.assert_array_equal(output.ravel(), golden[f"out0_{step}"].ravel())
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_demo_model_reads_all_digits(optimize: str) -> None:
+    digits = np.load(DEMO / "digits.npz")
+    batches = [[x[np.newaxis]] for x in digits["x"]]
+    profiles = list(tinysim.run_each(DEMO_MODEL, "nano33ble", batches, optimize=optimize))
+    assert [int(p.outputs[0].argmax()) for p in profiles] == digits["y"].tolist()
+    assert {p.output_check.status for p in profiles} == {"exact"}
+
+
+def test_real_numbers_are_quantized_for_the_user() -> None:
+    digits = np.load(DEMO / "digits.npz")
+    real = digits["images"][0][np.newaxis, :, :, np.newaxis] / 255.0
+    profile = tinysim.run(DEMO_MODEL, "generic_m4", inputs=[real.astype(np.float32)])
+    np.testing.assert_array_equal(profile.inputs[0][0], digits["x"][0])
+
+
+def small_board(**changes: Any) -> Board:
+    """The M4 yardstick with other memory."""
+    table = tomllib.loads((ROOT / "boards" / "generic_m4.toml").read_text())
+    for region, row in changes.items():
+        table["region"][region] |= row
+    return parse_board(table, where="test", sha256="")
+
+
+def test_model_too_large_for_flash_runs_and_says_by_how_much() -> None:
+    full = tinysim.run(DEMO_MODEL, "generic_m4")
+    tight = tinysim.run(DEMO_MODEL, small_board(flash={"size_bytes": 8192}))
+    over = full.used_bytes("flash") - 8192
+    assert not tight.fits
+    assert tight.verdict == f"DOES NOT FIT: flash over by {over:,} B (largest: weights, 7,532 B)"
+    assert tight.output_check.status == "exact"
+    assert tight.cycles == full.cycles
+
+
+def test_model_too_large_for_ram_runs_and_says_by_how_much() -> None:
+    full = tinysim.run(DEMO_MODEL, "generic_m4")
+    tight = tinysim.run(DEMO_MODEL, small_board(sram={"size_bytes": 16_384}))
+    over = full.used_bytes("ram") - 16_384
+    assert tight.verdict == f"DOES NOT FIT: sram over by {over:,} B (largest: arena, 18,816 B)"
+    assert tight.output_check.status == "exact"
+
+
+def test_ram_that_only_the_stack_overflows_does_not_fit() -> None:
+    full = tinysim.run(DEMO_MODEL, "generic_m4")
+    tight = tinysim.run(DEMO_MODEL, small_board(sram={"size_bytes": full.arena_bytes + 64}))
+    assert [region.overflow_bytes for region in tight.overflows] == [full.stack_bytes - 64]
+
+
+def test_arena_goes_to_the_first_ram_that_takes_it() -> None:
+    small = tinysim.run(DEMO_MODEL, "disco_f746ng")
+    used = {region.name: region.used for region in small.regions}
+    assert used["dtcm"]["arena"] == small.arena_bytes and "arena" not in used["sram"]
+
+
+def test_arena_goes_to_larger_ram_when_the_first_is_full(shared: Path) -> None:
+    large = tinysim.run(shared / "models" / "mlperf_vww_int8.tflite", "disco_f746ng")
+    used = {region.name: region.used for region in large.regions}
+    assert used["sram"]["arena"] == large.arena_bytes and used["dtcm"].keys() == {"stack"}
+    assert large.fits
+
+
+def test_wait_states_of_the_board_never_speed_a_run_up() -> None:
+    plain = tinysim.run(DEMO_MODEL, "generic_m4")
+    waits = tinysim.run(DEMO_MODEL, small_board(flash={"fetch_stall_per_1000_instructions": 100}))
+    extra = waits.total.stalls["flash"]
+    assert waits.cycles == plain.cycles + extra
+    assert extra == pytest.approx(plain.total.instructions / 10, abs=len(plain.layers) + 1)
+
+
+def test_compilation_is_the_same_to_the_byte() -> None:
+    first, second = (tinysim.compile(DEMO_MODEL, "generic_m4").files for _ in range(2))
+    assert first == second
