@@ -154,8 +154,9 @@ def test_bad_inputs_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "wrong.npy", np.zeros((2, 2), np.int8))
     (tmp_path / "text.npy").write_text("hello")
     np.save(tmp_path / "pickle.npy", np.array([{}], dtype=object), allow_pickle=True)
-    for name, what in (("wrong", "int8 [2, 2]"), ("text", "not a readable array"),
-                       ("pickle", "not a readable array"), ("absent", "not a readable array")):  # fmt: skip
+    unreadable = "not a readable array"
+    expected = {"wrong": "int8 [2, 2]", "text": unreadable, "pickle": unreadable}
+    for name, what in {**expected, "absent": unreadable}.items():
         path = tmp_path / f"{name}.npy"
         code, text = failure("run", DEMO_MODEL, "-b", "generic_m4", "--input", path)
         assert code == 3 and what in text

@@ -77,7 +77,7 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
     share = counters.cycles / max(1, all_cycles)
     return [
         str(layer.index),
-        Text(layer.name if len(layer.name) <= NAME_WIDTH else "…" + layer.name[1 - NAME_WIDTH :]),
+        Text(_short(layer.name)),
         layer.op,
         layer.kernel,
         "x".join(map(str, layer.output_shape)),
@@ -88,6 +88,12 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
         Text("█" * round(share * BAR_WIDTH), style="cyan"),
         f"{counters.cycles / layer.macs:.2f}" if layer.macs else "-",
     ]
+
+
+def _short(name: str) -> str:
+    """Shorten a name as converters make them: of what was fused, the end of the first path."""
+    tail = "/".join(name.split(";")[0].split("/")[-2:])
+    return tail if len(tail) <= NAME_WIDTH else "…" + tail[1 - NAME_WIDTH :]
 
 
 def _cost(macs: int, instructions: int, cycles: int, profile: Profile) -> list[str]:

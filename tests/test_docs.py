@@ -1,0 +1,75 @@
+"""The documents are true: commands print what the README shows, and nothing is left out."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinysim
+from tests.conftest import ROOT
+from tinysim.boards import board_names
+from tinysim.compiler.ops import operator_names
+from tinysim.compiler.toolchain import compiler_version
+
+README = (ROOT / "README.md").read_text()
+CONSOLE = re.findall(r"```console\n\$ (tinysim [^\n]+)\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[c for c, _ in CONSOLE])
+def test_readme_shows_what_the_command_prints(command: str, shown: str) -> None:
+    if "12.2.1 20221205" not in compiler_version():
+        pytest.skip(f"the README was made with GCC 12.2.1, this is {compiler_version()}")
+    result = subprocess.run(
+        [sys.executable, "-m", *command.split()], capture_output=True, text=True, cwd=ROOT,
+        check=True, env={**os.environ, "TERM": "dumb"},
+    )  # fmt: skip
+    printed = "\n".join(line.rstrip() for line in result.stdout.splitlines())
+    assert printed.strip() == shown.strip()
+
+
+def test_readme_example_of_python_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_every_command_and_operator_is_in_the_readme() -> None:
+    source = (ROOT / "src" / "tinysim" / "cli.py").read_text()
+    for command in re.findall(r"@app\.command\(\)\ndef (\w+)", source):
+        assert f"tinysim {command}" in README
+    for name in operator_names():
+        assert f"`{name}`" in README
+
+
+def test_every_board_is_in_the_readme() -> None:
+    for name in board_names():
+        assert name in README
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_public_names_are_all_there() -> None:
+    for name in tinysim.__all__:
+        assert getattr(tinysim, name) is not None
+    with pytest.raises(AttributeError):
+        tinysim.nonsense  # noqa: B018
+
+
+def test_no_path_of_one_machine_is_in_the_tree() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
+    ).stdout.split()
+    pattern = re.compile(r"/(work|root|home)/\w")
+    for name in listed:
+        path = Path(ROOT / name)
+        if path.suffix in (".py", ".c", ".h", ".md", ".toml", ".j2", ".json", ".lock"):
+            text = path.read_text().replace('r"/(work|root|home)', "")
+            assert not pattern.search(text), name
