@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tinysim.simulator.profile import Profile
 
 DOES_NOT_FIT = 1
-USAGE = 2
+BUG = 70
 
 app = typer.Typer(
     add_completion=False,
@@ -190,9 +191,13 @@ def main() -> None:
     except TinysimError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
-    except BrokenPipeError as error:  # the reader of our output has gone, as `head` does
-        sys.stderr.close()
-        raise SystemExit(0) from error
+    except Exception as error:  # a bug: the traceback is what we need to mend it
+        if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `head` does
+            sys.stderr.close()
+            raise SystemExit(0) from error
+        traceback.print_exc()
+        typer.echo("this is a bug of tinysim: please report it with the traceback", err=True)
+        raise SystemExit(BUG) from error
 
 
 def _run_one(model: Path, board: str, input: Path | None, optimize: str, quiet: bool) -> Profile:

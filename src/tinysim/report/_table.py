@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +26,7 @@ def report(profile: Profile, max_layers: int | None = None) -> Group:
 
 def _title(profile: Profile) -> Text:
     return Text.assemble(
-        (profile.model_name, "bold"),
+        (_printable(profile.model_name), "bold"),
         f" on {profile.board_title} ({profile.core}, {profile.clock_hz / 1e6:g} MHz)",
     )
 
@@ -92,8 +91,13 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
 
 def _short(name: str) -> str:
     """Shorten a name as converters make them: of what was fused, the end of the first path."""
-    tail = "/".join(name.split(";")[0].split("/")[-2:])
+    tail = "/".join(_printable(name).split(";")[0].split("/")[-2:])
     return tail if len(tail) <= NAME_WIDTH else "…" + tail[1 - NAME_WIDTH :]
+
+
+def _printable(name: str) -> str:
+    """Keep a name from steering the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _cost(macs: int, instructions: int, cycles: int, profile: Profile) -> list[str]:
@@ -215,5 +219,5 @@ def summary_line(profile: Profile) -> list[RenderableType]:
         f"{profile.used_bytes('ram'):,} B",
         f"{profile.used_bytes('flash'):,} B",
         f"{profile.timing.grade} {profile.timing.error_low:+.0%}..{profile.timing.error_high:+.0%}",
-        Text(escape(profile.verdict), style="green" if profile.fits else "red"),
+        Text(profile.verdict, style="green" if profile.fits else "red"),
     ]
