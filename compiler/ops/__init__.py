@@ -119,6 +119,16 @@ def wanted_shape(tensor: Tensor | None, role: str, shape: Iterable[int]) -> Iter
         yield f"{role} is {list(tensor.shape)}, expected {list(shape)}"
 
 
+#: Largest ratio of scales that 32-bit requantization can express (a left shift of 30).
+MAX_RATIO = 2.0**30
+
+
+def wanted_ratio(ratio: float, role: str, limit: float = MAX_RATIO) -> Iterator[str]:
+    """Yield a problem unless a ratio of scales stays below ``limit``."""
+    if not ratio < limit:
+        yield f"{role} is {ratio:g}, which 32-bit requantization cannot express"
+
+
 for _module in iter_modules(__path__):
     if not _module.name.startswith("_"):
         import_module(f"{__name__}.{_module.name}")

@@ -16,6 +16,7 @@ from tinysim.compiler.ops import (
     wanted,
     wanted_constant,
     wanted_quant,
+    wanted_ratio,
     wanted_shape,
 )
 from tinysim.compiler.ops._window import Window
@@ -51,6 +52,9 @@ def weight_problems(
         yield f"filter has {len(filter_.quant.scale)} scales for {channels} channels"
     if any(filter_.quant.zero_point):
         yield "filter has a zero point, the int8 kernels take symmetric weights"
+    if x.quant is not None and out.quant is not None:
+        largest = x.scale * max(filter_.quant.scale) / out.scale
+        yield from wanted_ratio(largest, "input scale * filter scale over output scale")
     if bias is not None:
         yield from wanted(bias, "bias", DType.INT32)
         yield from wanted_constant(bias, "bias")

@@ -15,6 +15,7 @@ from tinysim.compiler.ops import (
     Options,
     wanted,
     wanted_quant,
+    wanted_ratio,
     wanted_shape,
 )
 from tinysim.compiler.quantize import (
@@ -53,8 +54,13 @@ class Add(Operator):
             yield from wanted_shape(tensor, role, outputs[0].shape)
             if tensor is not None and tensor.data is not None:
                 yield f"{role} is a constant, the kernel adds two computed tensors"
-        yield from wanted(outputs[0], "output", DType.INT8)
-        yield from wanted_quant(outputs[0], "output")
+        out = outputs[0]
+        yield from wanted(out, "output", DType.INT8)
+        yield from wanted_quant(out, "output")
+        if out.quant is not None and all(tensor and tensor.quant for tensor in inputs):
+            largest = max(tensor.scale for tensor in inputs if tensor is not None)
+            ratio = 2.0 * largest / out.scale
+            yield from wanted_ratio(ratio, "input scale over output scale", 2.0**LEFT_SHIFT)
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none: additions."""

@@ -41,7 +41,8 @@ class LogSoftmax(Operator):
         rows = values[0].reshape(-1, outputs[0].shape[-1])
         y = np.empty_like(rows)
         for index, row in enumerate(rows):
-            centred = row - row.max()
+            with np.errstate(invalid="ignore"):  # a row of -inf has no answer but NaN
+                centred = row - row.max()
             total = np.float32(0)
             for value in centred.tolist():
                 total = total + np.float32(math.exp(value))

@@ -9,7 +9,15 @@ from math import prod
 import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Tensor
-from tinysim.compiler.ops import Inputs, KernelCall, Operator, wanted, wanted_constant, wanted_quant
+from tinysim.compiler.ops import (
+    Inputs,
+    KernelCall,
+    Operator,
+    wanted,
+    wanted_constant,
+    wanted_quant,
+    wanted_ratio,
+)
 from tinysim.compiler.quantize import quantize_multiplier, requantize
 
 
@@ -37,6 +45,8 @@ class Mean(Operator):
         yield from wanted_constant(axes, "axes")
         if x is None or axes is None or axes.data is None:
             return
+        if x.quant is not None and outputs[0].quant is not None:
+            yield from wanted_ratio(x.scale / outputs[0].scale, "input scale over output scale")
         rank = len(x.shape)
         found = axes.data.ravel().tolist()
         if not found or any(not -rank <= axis < rank for axis in found):

@@ -14,6 +14,7 @@ from tinysim.compiler.ops import (
     Operator,
     wanted,
     wanted_quant,
+    wanted_ratio,
     wanted_shape,
 )
 from tinysim.compiler.quantize import quantize_multiplier, requantize
@@ -35,6 +36,8 @@ class Quantize(Operator):
         yield from wanted_shape(x, "input", out.shape)
         if x is not None and x.dtype is DType.INT8:
             yield from wanted_quant(x, "input")
+            if x.quant is not None and out.quant is not None:
+                yield from wanted_ratio(x.scale / out.scale, "input scale over output scale")
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""
@@ -51,8 +54,10 @@ class Quantize(Operator):
             acc = x.astype(np.int64) + p["input_offset"]
             y = requantize(acc, p["multiplier"], p["shift"]) + p["output_offset"]
             return (np.clip(y, -128, 127).astype(np.int8),)
-        scaled = (x / np.float32(out.scale)).astype(np.float64)
-        rounded = np.trunc(scaled + np.copysign(0.5, scaled))
+        with np.errstate(over="ignore"):
+            scaled = (x / np.float32(out.scale)).astype(np.float64)
+        # What is not a number becomes the smallest, as the kernel has it.
+        rounded = np.nan_to_num(np.trunc(scaled + np.copysign(0.5, scaled)), nan=-np.inf)
         return (np.clip(rounded + out.zero_point, -128, 127).astype(np.int8),)
 
     def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:

@@ -29,6 +29,9 @@ from tinysim.compiler.quantize import (
 DIFF_INTEGER_BITS = 5
 SUM_INTEGER_BITS = 12
 
+#: Classes whose exponentials surely add up below the sum's 32 bits.
+MAX_DEPTH = 8191
+
 
 @dataclass(frozen=True)
 class Softmax(Operator):
@@ -57,6 +60,8 @@ class Softmax(Operator):
         yield from wanted_shape(x, "input", out.shape)
         if out.quant is not None and (out.scale, out.zero_point) != (1 / 256, -128):
             yield "output must have scale 1/256 and zero point -128"
+        if out.shape and out.shape[-1] > MAX_DEPTH:
+            yield f"{out.shape[-1]} classes overflow the sum of exponentials (at most {MAX_DEPTH})"
         if not (np.isfinite(self.beta) and self.beta > 0):
             yield f"beta is {self.beta}"
         elif x is not None and x.quant and not _scale_is_usable(self.beta * x.scale):
