@@ -95,7 +95,11 @@ class Power:
 
 @dataclass(frozen=True)
 class Board:
-    """A microcontroller board: what is where, how fast, and what it draws."""
+    """A microcontroller board: what is where, how fast, and what it draws.
+
+    ``family`` names the description of the chip's peripherals, ``console`` the UART that the
+    board brings to its user, ``hse_hz`` the crystal that is soldered on.
+    """
 
     name: str
     title: str
@@ -107,6 +111,9 @@ class Board:
     memory_accuracy: MemoryAccuracy
     power: Power | None
     sha256: str
+    family: str | None = None
+    console: str | None = None
+    hse_hz: int | None = None
 
     def region(self, name: str) -> MemoryRegion:
         """Return the region called ``name``."""
@@ -158,8 +165,9 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
         ),
         "power": _row(Power, power, "power", problems) if power is not None else None,
     }
-    problems += [f"unknown key {key!r}" for key in table.keys() - {"name", "title", "mcu", "core"}]
-    problems += [f"missing {key!r}" for key in {"name", "title", "mcu", "core"} - table.keys()]
+    required, optional = {"name", "title", "mcu", "core"}, {"family", "console", "hse_hz"}
+    problems += [f"unknown key {key!r}" for key in sorted(table.keys() - required - optional)]
+    problems += [f"missing {key!r}" for key in sorted(required - table.keys())]
     if not problems:
         board = Board(**table, **parts, regions=regions, sha256=sha256)
         problems += _contradictions(board)

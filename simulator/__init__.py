@@ -14,7 +14,8 @@ from tinysim.boards import Board
 from tinysim.errors import ModelError
 from tinysim.firmware import Firmware, TensorInfo
 from tinysim.simulator.cores import Core
-from tinysim.simulator.image import ElfImage, read_elf
+from tinysim.simulator.counting import count
+from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits, Machine
 from tinysim.simulator.profile import (
     STALLS,
@@ -24,9 +25,9 @@ from tinysim.simulator.profile import (
     Timing,
 )
 
-#: Owner numbers in the tracer: 0 inherits, 1 is the code between layers, layers follow.
-_RUNTIME = 1
-_FIRST_LAYER = 2
+#: Owners of counted cycles: 0 is the code between layers, layers follow.
+_RUNTIME = 0
+_FIRST_LAYER = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +59,13 @@ class Session:
         use_native: bool = True,
     ) -> None:
         self.firmware, self.board, self.core = firmware, board, core
-        image: ElfImage = read_elf(firmware.elf)
-        owner = {firmware.entry_symbol: _RUNTIME}
-        owner |= {layer.symbol: _FIRST_LAYER + layer.index for layer in firmware.layers}
-        self.machine = Machine(board, core, image, owner, limits, use_native)
+        self._image = image = read_elf(firmware.elf)
+        self.machine = Machine(board, core, image, limits, use_native)
         self.machine.boot(firmware.entry_symbol)
         self.startup = Counters.total(self._counters().values())
         self._stack_top = image.symbol("__stack_top").address
         self._stack_limit = image.symbol("__stack_limit").address
+        self._entry = image.symbol(firmware.entry_symbol).address
         self._arena = image.symbol(firmware.arena_symbol).address
         self._startup_low = self.machine.tracer.lowest_sp
 
@@ -73,7 +73,7 @@ class Session:
         """Write the inputs, run one inference and read the outputs."""
         for info, value in zip(self.firmware.inputs, inputs, strict=True):
             self.machine.write(self._arena + info.offset_bytes, value.tobytes())
-        self.machine.call(self.firmware.entry_symbol, self._arena)
+        self.machine.call(self._entry, self._arena)
         counters = self._counters()
         nothing = Counters(0, 0, dict.fromkeys(STALLS, 0))
         lowest = min(self._startup_low, self.machine.tracer.lowest_sp)
@@ -105,29 +105,13 @@ class Session:
         return np.frombuffer(raw, info.dtype).reshape(info.shape)
 
     def _counters(self) -> dict[int, Counters]:
-        """Add up what was executed, by owner."""
-        issue: Counter[int] = Counter()
-        instructions: Counter[int] = Counter()
-        flash: Counter[int] = Counter()
-        stalls: dict[int, Counter[str]] = {}
-        machine = self.machine
-        for run in machine.tracer.counts():
-            cost = machine.run_cost(run.start, run.end, run.is_taken)
-            issue[run.layer] += run.count * cost.issue_cycles
-            instructions[run.layer] += run.count * cost.instructions
-            waits = machine.fetch_stall_millicycles(run.start, cost.instructions)
-            flash[run.layer] += run.count * waits
-            mine = stalls.setdefault(run.layer, Counter())
-            for cause, cycles in cost.stalls.items():
-                mine[cause] += run.count * cycles
-        for owner, mine in stalls.items():
-            mine["flash"] = flash[owner] // 1000
-        return {
-            owner: Counters(
-                instructions[owner], issue[owner], {cause: mine[cause] for cause in STALLS}
-            )
-            for owner, mine in stalls.items()
-        }
+        """Add up what was executed, by layer; whatever is outside of layers is the runtime."""
+        starts = {self._image.symbol(layer.symbol).address: layer for layer in self.firmware.layers}
+        owner = [_RUNTIME]
+        for context in self.machine.tracer.contexts()[1:]:
+            layer = starts.get(context.function)
+            owner.append(owner[context.parent] if layer is None else _FIRST_LAYER + layer.index)
+        return count(self.machine, owner)
 
 
 def timing_of(board: Board, core: Core) -> Timing:

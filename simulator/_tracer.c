@@ -1,10 +1,13 @@
 /** @file
- * Counts runs: straight pieces of code between two taken branches.
+ * Counts runs, straight pieces of code between two taken branches, by call path.
  *
  * Called by the emulator at the start of every block. A block that does not start where the last
  * one ended was reached by a taken branch: the run so far is closed and counted. What a run costs
  * is asked for once, through `on_new`, when it is first seen; so the cycle count is exact at every
  * run's end while nothing but a table look-up is done each time.
+ *
+ * A context is a node of the call tree: a function and who called it. Calls and returns are seen
+ * from how runs end, so time is known by call path without touching the program.
  *
  * Plain C without the emulator's or Python's headers; tinysim/simulator/tracer.py is the other
  * side, and holds a slow twin that must count the same.
@@ -13,50 +16,78 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** A run in one layer. `is_taken` is part of the key; 0 only for the piece before a stop. */
+enum { DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
+
+/** Why the tracer itself has stopped the emulator. */
+enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2 };
+
+/** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
 typedef struct {
     uint32_t start;
     uint32_t end;
-    uint32_t layer;
+    uint32_t context;
     uint32_t is_taken;
     uint64_t count;
     uint64_t millicycles;  /**< of one execution */
     uint32_t instructions; /**< of one execution */
     uint32_t moves_sp;     /**< whether SP is worth reading behind it */
     int32_t sp_above_low;  /**< SP behind the run less the lowest SP inside it */
+    uint32_t is_call;      /**< whether it ends in a branch with link */
     uint32_t is_used;
 } ts_run;
+
+/** A function and its caller; siblings are chained. Context 0 is the root, with no function. */
+typedef struct {
+    uint32_t function;
+    uint32_t parent;
+    uint32_t first_child;
+    uint32_t next_sibling;
+    uint64_t calls;
+} ts_context;
+
+typedef struct {
+    uint32_t return_address;
+    uint32_t context;
+} ts_frame;
 
 typedef struct ts_tracer ts_tracer;
 
 struct ts_tracer {
     /* Given by the host. */
-    uint32_t code_base;    /**< first address of `owner` */
-    uint32_t code_halves;  /**< entries of `owner` */
-    const uint16_t *owner; /**< layer that a halfword belongs to; 0: whoever called it */
+    uint32_t code_base;   /**< first address of `is_entry` */
+    uint32_t code_halves; /**< entries of `is_entry` */
+    const uint8_t *is_entry; /**< whether a function begins at a halfword */
     uint64_t instruction_limit;
     void (*on_new)(ts_run *run);
     int (*stop)(void *emulator);
     int (*read_register)(void *emulator, int register_id, void *value);
     int32_t sp_id;
+    uint32_t wants_attention;   /**< stop before the next block */
+    uint64_t deadline_millicycles; /**< stop before the first block at or behind it */
+    uint32_t lets_pass; /**< the next block runs whatever is wanted: the host has just seen it */
     /* State. */
-    uint32_t layer;
+    uint32_t context;
+    uint32_t depth;
     uint32_t run_start;
     uint32_t run_end;
     uint32_t is_open;
-    uint32_t is_stopped;
+    uint32_t stop_reason;
     uint32_t lowest_sp;
     uint64_t millicycles;
     uint64_t instructions;
     ts_run *runs;
     uint64_t capacity; /**< power of two */
     uint64_t used;
+    ts_context *contexts;
+    uint32_t context_capacity;
+    uint32_t context_count;
+    ts_frame frames[DEPTH_MAX];
 };
 
 static uint64_t slot_of(const ts_run *key, uint64_t capacity)
 {
     uint64_t hash = ((uint64_t)key->start << 32 | key->end) * 0x9E3779B97F4A7C15U;
-    hash ^= ((uint64_t)key->layer << 1 | key->is_taken) * 0xC2B2AE3D27D4EB4FU;
+    hash ^= ((uint64_t)key->context << 1 | key->is_taken) * 0xC2B2AE3D27D4EB4FU;
     return (hash ^ hash >> 29) & (capacity - 1);
 }
 
@@ -66,7 +97,7 @@ static ts_run *find(ts_run *runs, uint64_t capacity, const ts_run *key)
     for (;; slot = (slot + 1) & (capacity - 1)) {
         ts_run *run = &runs[slot];
         if (!run->is_used || (run->start == key->start && run->end == key->end &&
-                              run->layer == key->layer && run->is_taken == key->is_taken)) {
+                              run->context == key->context && run->is_taken == key->is_taken)) {
             return run;
         }
     }
@@ -91,25 +122,102 @@ static int grow(ts_tracer *t)
     return 1;
 }
 
-static void halt(ts_tracer *t, void *emulator)
+static void halt(ts_tracer *t, void *emulator, uint32_t reason)
 {
-    t->is_stopped = 1;
+    t->stop_reason = reason;
     t->stop(emulator);
 }
 
-/** Count the open run; `is_taken` says that a branch has left it. */
-void ts_tracer_close(ts_tracer *t, void *emulator, uint32_t is_taken)
+/** The context of `function` called from `parent`; `parent` itself if there is no memory. */
+static uint32_t child_of(ts_tracer *t, uint32_t parent, uint32_t function)
+{
+    for (uint32_t i = t->context_count ? t->contexts[parent].first_child : 0; i;
+         i = t->contexts[i].next_sibling) {
+        if (t->contexts[i].function == function) {
+            return i;
+        }
+    }
+    if (t->context_count + 1 >= t->context_capacity) {
+        const uint32_t capacity = t->context_capacity ? t->context_capacity * 2 : 256;
+        ts_context *const contexts = realloc(t->contexts, capacity * sizeof *contexts);
+        if (!contexts) {
+            return parent;
+        }
+        t->contexts = contexts;
+        t->context_capacity = capacity;
+    }
+    if (!t->context_count) {
+        t->contexts[t->context_count++] = (ts_context){0, 0, 0, 0, 0};
+    }
+    const uint32_t made = t->context_count++;
+    t->contexts[made] = (ts_context){function, parent, 0, t->contexts[parent].first_child, 0};
+    t->contexts[parent].first_child = made;
+    return made;
+}
+
+static void push(ts_tracer *t, uint32_t return_address)
+{
+    if (t->depth == DEPTH_MAX) {
+        memmove(t->frames, t->frames + 1, (DEPTH_MAX - 1) * sizeof *t->frames);
+        t->depth--;
+    }
+    t->frames[t->depth++] = (ts_frame){return_address, t->context};
+}
+
+/** Begin in `function`, called from the root: a reset, a call by the host or an exception. */
+void ts_tracer_enter(ts_tracer *t, uint32_t function)
+{
+    push(t, EXCEPTION_MARK);
+    t->context = child_of(t, 0, function);
+    t->contexts[t->context].calls++;
+}
+
+/** Leave what ts_tracer_enter() began, with all that it called. */
+void ts_tracer_leave(ts_tracer *t)
+{
+    while (t->depth) {
+        const ts_frame frame = t->frames[--t->depth];
+        t->context = frame.context;
+        if (frame.return_address == EXCEPTION_MARK) {
+            return;
+        }
+    }
+}
+
+/** Follow a taken branch to `start` in the call tree. */
+static void follow(ts_tracer *t, uint32_t start, const ts_run *from)
+{
+    if (from && from->is_call) {
+        push(t, from->end);
+        t->context = child_of(t, t->context, start);
+        t->contexts[t->context].calls++;
+        return;
+    }
+    if (t->depth && t->frames[t->depth - 1].return_address == start) {
+        t->context = t->frames[--t->depth].context;
+        return;
+    }
+    const uint32_t half = (start - t->code_base) >> 1;
+    if (half < t->code_halves && t->is_entry[half] && t->context_count &&
+        t->contexts[t->context].function != start) {
+        t->context = child_of(t, t->contexts[t->context].parent, start); /* a tail call */
+        t->contexts[t->context].calls++;
+    }
+}
+
+/** Count the open run and return it; `is_taken` says that a branch has left it. */
+static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
     if (!t->is_open) {
-        return;
+        return NULL;
     }
     t->is_open = 0;
     if (t->used * 4 >= t->capacity * 3 && !grow(t)) {
-        halt(t, emulator);
-        return;
+        halt(t, emulator, STOP_LIMIT);
+        return NULL;
     }
     const ts_run key = {
-        .start = t->run_start, .end = t->run_end, .layer = t->layer, .is_taken = is_taken};
+        .start = t->run_start, .end = t->run_end, .context = t->context, .is_taken = is_taken};
     ts_run *const run = find(t->runs, t->capacity, &key);
     if (!run->is_used) {
         *run = key;
@@ -129,46 +237,72 @@ void ts_tracer_close(ts_tracer *t, void *emulator, uint32_t is_taken)
         }
     }
     if (t->instructions >= t->instruction_limit) {
-        halt(t, emulator);
+        halt(t, emulator, STOP_LIMIT);
     }
+    return run;
+}
+
+/** Count the open run at a stop. */
+void ts_tracer_close(ts_tracer *t, void *emulator, uint32_t is_taken)
+{
+    close_run(t, emulator, is_taken);
 }
 
 /** The emulator's block callback: a block of `size` bytes at `address` is about to run. */
 void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
 {
     const uint32_t start = (uint32_t)address;
-    if (t->is_open && start == t->run_end) {
+    const uint32_t follows = t->is_open && start == t->run_end;
+    const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
+    if (is_due && !t->lets_pass) {
+        const ts_run *const run = close_run(t, emulator, !follows);
+        if (!follows && t->stop_reason == STOP_NONE) {
+            follow(t, start, run);
+        }
+        if (t->stop_reason == STOP_NONE) {
+            halt(t, emulator, STOP_ATTENTION);
+        }
+        return; /* the block does not run: it is counted when it does */
+    }
+    t->lets_pass = 0;
+    if (follows) {
         t->run_end = start + size;
         return;
     }
-    ts_tracer_close(t, emulator, 1);
-    if (t->is_stopped) {
-        return; /* the block does not run: it is counted when it does */
-    }
-    const uint32_t half = (start - t->code_base) >> 1;
-    if (half < t->code_halves && t->owner[half]) {
-        t->layer = t->owner[half];
+    if (t->is_open) {
+        const ts_run *const run = close_run(t, emulator, 1);
+        if (t->stop_reason != STOP_NONE) {
+            return;
+        }
+        follow(t, start, run);
     }
     t->run_start = start;
     t->run_end = start + size;
     t->is_open = 1;
 }
 
-/** Forget counts, keep what runs cost. */
+/** Forget counts, keep what runs cost and the shape of the call tree. */
 void ts_tracer_clear(ts_tracer *t)
 {
     for (uint64_t i = 0; i < t->capacity; i++) {
         t->runs[i].count = 0;
     }
-    t->is_open = t->is_stopped = 0;
+    for (uint32_t i = 0; i < t->context_count; i++) {
+        t->contexts[i].calls = 0;
+    }
+    t->is_open = 0;
+    t->stop_reason = STOP_NONE;
     t->millicycles = t->instructions = 0;
     t->lowest_sp = UINT32_MAX;
 }
 
-/** Give the table back. */
+/** Give the tables back. */
 void ts_tracer_free(ts_tracer *t)
 {
     free(t->runs);
+    free(t->contexts);
     t->runs = NULL;
+    t->contexts = NULL;
     t->capacity = t->used = 0;
+    t->context_capacity = t->context_count = 0;
 }

@@ -20,6 +20,7 @@ CLASSES = (
     "it", "nop", "system", "barrier", "exclusive", "exception",
     "fp_add", "fp_mul", "fp_mac", "fp_divide", "fp_sqrt", "fp_convert", "fp_move",
     "fp_load", "fp_store", "fp_load_multiple", "fp_store_multiple",
+    "fp64_add", "fp64_mul", "fp64_mac", "fp64_divide", "fp64_sqrt",
 )  # fmt: skip
 
 _NAMES = {
@@ -75,7 +76,7 @@ _NAMES["mac_long"] += " smlalbb smlalbt smlaltb smlaltt smlald smlaldx smlsld sm
 _CLASS_OF = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
 _MULTIPLE = ("load_multiple", "store_multiple", "fp_load_multiple", "fp_store_multiple")
-_MEMORY = ("load", "store", "exclusive", "table_branch")
+_DOUBLE = ("fp_add", "fp_mul", "fp_mac", "fp_divide", "fp_sqrt")
 
 #: Registers by capstone's names.
 SP, PC = "sp", "pc"
@@ -111,6 +112,11 @@ class Instruction:
     def is_unaligned_wide(self) -> bool:
         """Whether a 32-bit encoding straddles two words."""
         return self.size == 4 and self.address % 4 == 2
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it leaves a return address in LR."""
+        return self.kind == "branch_link" or self.text.startswith("blx")
 
     @property
     def moves_sp(self) -> bool:
@@ -211,6 +217,8 @@ def _refined(kind: str, name: str, raw: Any, index: str | None, writes_pc: bool)
             return "alu_shifted"
     if kind in ("load", "load_multiple") and writes_pc:
         return f"{kind}_pc"
+    if kind in _DOUBLE and ".f64" in raw.mnemonic:
+        return kind.replace("fp_", "fp64_")
     if name == "vmov" and any(op.type == 3 for op in raw.operands):
         return "fp_load"
     return kind

@@ -204,7 +204,7 @@ def _banks_differ(a: Instruction, b: Instruction) -> bool:
 
 
 def _cause(one: Instruction) -> str:
-    return "fpu" if one.kind.startswith("fp_") else _CAUSES.get(one.kind, "fetch")
+    return "fpu" if one.kind.startswith("fp") else _CAUSES.get(one.kind, "fetch")
 
 
 def _cost(core: Core, one: Instruction) -> Cost:

@@ -8,7 +8,8 @@ from tinysim.boards import load_board
 from tinysim.compiler.toolchain import build
 from tinysim.kernels import read_kernel
 from tinysim.simulator.cores import load_core
-from tinysim.simulator.image import read_elf
+from tinysim.simulator.counting import count
+from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits, Machine
 from tinysim.simulator.profile import Counters
 
@@ -18,6 +19,7 @@ BOARD_OF = {
     "cortex_m4f": "generic_m4",
     "cortex_m7_sp": "generic_m7",
     "cortex_m33": "generic_m33",
+    "cortex_m7_dp": "nucleo_h7a3zi_q",
 }
 
 
@@ -37,7 +39,7 @@ def machine(
     """Return a machine with the program loaded, before reset."""
     description = load_board(board)
     image = read_elf(link(source, board))
-    return Machine(description, load_core(description.core), image, {"main": 1}, limits, use_native)
+    return Machine(description, load_core(description.core), image, limits, use_native)
 
 
 def assembly(body: str, function: str = "probe") -> str:
@@ -55,19 +57,19 @@ __asm(
 """
 
 
+def call(machine: Machine, function: str, argument: int = 0) -> None:
+    """Call a function by name."""
+    machine.call(machine.image.symbol(function).address, argument)
+
+
 def counted(machine: Machine) -> Counters:
     """Add up what a machine has executed since it was last cleared."""
-    parts = []
-    for run in machine.tracer.counts():
-        cost = machine.run_cost(run.start, run.end, run.is_taken)
-        stalls = {cause: cycles * run.count for cause, cycles in cost.stalls.items()}
-        parts.append(Counters(cost.instructions * run.count, cost.issue_cycles * run.count, stalls))
-    return Counters.total(parts)
+    return count(machine, [0] * len(machine.tracer.contexts()))[0]
 
 
 def probe(body: str, core: str) -> Counters:
     """Run assembly once, as a called function on a core's yardstick board, and count it."""
     loaded = machine(assembly(body), BOARD_OF[core])
     loaded.boot("main")
-    loaded.call("probe", loaded.board.region("sram").base + 0x1000)
+    call(loaded, "probe", loaded.board.region(loaded.board.placement.data).base + 0x1000)
     return counted(loaded)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.firmware import assembly, counted, machine
+from tests.firmware import assembly, call, counted, machine
 from tinysim.errors import FaultError, LimitError, SimulationError
-from tinysim.simulator.image import read_elf
+from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits
 
 ALL_BOARDS = ("generic_m0plus", "generic_m4", "generic_m7", "generic_m33")
@@ -87,17 +87,17 @@ def test_fault_names_access_and_place(board: str, body: str, what: str) -> None:
     loaded = machine(assembly(body), board)
     loaded.boot("main")
     with pytest.raises(FaultError, match=what) as caught:
-        loaded.call("probe", 0)
+        call(loaded, "probe", 0)
     if "executes" not in what:
         assert caught.value.symbol.startswith("probe")
         assert f"pc {caught.value.pc:#010x} in probe" in str(caught.value)
 
 
-def test_supervisor_call_without_a_handler_is_named() -> None:
+def test_supervisor_call_ends_in_the_default_handler_that_sleeps() -> None:
     loaded = machine(assembly("svc 0\nbx lr"))
     loaded.boot("main")
-    with pytest.raises(FaultError, match="takes exception"):
-        loaded.call("probe", 0)
+    with pytest.raises(SimulationError, match="sleeps"):
+        call(loaded, "probe", 0)
 
 
 @pytest.mark.parametrize("use_native", [True, False])
@@ -105,14 +105,14 @@ def test_endless_loop_ends_at_the_instruction_limit(use_native: bool) -> None:
     loaded = machine(assembly("1: b 1b"), use_native=use_native, limits=Limits(100_000))
     loaded.boot("main")
     with pytest.raises(LimitError, match="still running after 100,000 instructions"):
-        loaded.call("probe", 0)
+        call(loaded, "probe", 0)
 
 
 def test_endless_loop_ends_at_the_time_limit() -> None:
     loaded = machine(assembly("1: b 1b"), limits=Limits(10**15, host_seconds=0.2))
     loaded.boot("main")
     with pytest.raises(LimitError, match=r"0\.2 s of this computer's time"):
-        loaded.call("probe", 0)
+        call(loaded, "probe", 0)
 
 
 def test_main_that_never_infers_is_told_so() -> None:
@@ -133,7 +133,7 @@ def test_semihosting_prints_and_ends_the_program() -> None:
     )
     loaded.boot("main")
     with pytest.raises(SimulationError, match="the program ended"):
-        loaded.call("probe", 0)
+        call(loaded, "probe", 0)
     assert loaded.console == b"hello"
 
 
@@ -142,8 +142,8 @@ def test_stack_peak_is_exact_even_where_nothing_is_written(board: str) -> None:
     body = "push {r4, lr}\nsub sp, #256\nbl 1f\nadd sp, #256\npop {r4, pc}\n"
     loaded = machine(assembly(body + "1: push {r0, r1, r2, lr}\npop {r0, r1, r2, pc}"), board)
     loaded.boot("main")
-    top = loaded.stack_pointer
-    loaded.call("probe", 0)
+    top = loaded.get("sp")
+    call(loaded, "probe", 0)
     assert top - loaded.tracer.lowest_sp == 8 + 256 + 16
 
 
@@ -159,7 +159,7 @@ def test_native_and_python_tracers_count_the_same(board: str) -> None:
     for use_native in (True, False):
         loaded = machine(source, board, use_native)
         loaded.boot("main")
-        loaded.call("probe", 3)
+        call(loaded, "probe", 3)
         tracer = loaded.tracer
         runs = list(tracer.counts())
         found.append(
@@ -175,7 +175,7 @@ def test_second_call_counts_the_same_as_the_first() -> None:
     loaded.boot("main")
     counts = []
     for _ in range(3):
-        loaded.call("probe", 0)
+        call(loaded, "probe", 0)
         counts.append(list(loaded.tracer.counts()))
     assert counts[0] == counts[1] == counts[2]
 

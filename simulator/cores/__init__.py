@@ -64,6 +64,17 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Exceptions:
+    """What entering and leaving exceptions costs, and how finely they are ranked."""
+
+    priority_bits: int
+    entry_cycles: int
+    exit_cycles: int
+    tail_chain_cycles: int
+    source: str
+
+
+@dataclass(frozen=True)
 class Core:
     """A processor core: its timing and what the tools must know of it.
 
@@ -74,8 +85,10 @@ class Core:
     title: str
     engine: str
     pipeline: str
+    cpuid: int
     issue_width: int
     target: Target
+    exceptions: Exceptions
     accuracy: Accuracy
     costs: Mapping[str, Cost]
     rules: Mapping[str, Rule]
@@ -116,6 +129,7 @@ def parse_core(text: str, where: str) -> Core:
         core = Core(
             **table.pop("core"),
             target=Target(**table.pop("target")),
+            exceptions=Exceptions(**table.pop("exceptions")),
             accuracy=Accuracy(**table.pop("accuracy")),
             costs={key: Cost(**row) for key, row in table.pop("cost").items()},
             rules={key: Rule(**row) for key, row in table.pop("rule", {}).items()},

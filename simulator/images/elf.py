@@ -1,10 +1,8 @@
-"""The ELF image: segments to load and symbols to name addresses by."""
+"""ELF: segments by load address, and symbols."""
 
 from __future__ import annotations
 
-import bisect
 import io
-from dataclasses import dataclass
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
@@ -12,65 +10,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from tinysim.errors import SimulationError
+from tinysim.simulator.images import Image, Segment, Symbol
 
 
-@dataclass(frozen=True)
-class Symbol:
-    """A named range of addresses; functions without their Thumb bit."""
-
-    name: str
-    address: int
-    size_bytes: int
-    is_function: bool
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Bytes to be put at ``address`` before start (a load address, so ``.data`` lies in flash)."""
-
-    address: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class ElfImage:
-    """What the machine needs of an ELF file.
-
-    ``ends`` are the addresses behind everything that it takes of memory, loaded or not; the
-    vector table stands where its code begins.
-    """
-
-    segments: tuple[Segment, ...]
-    ends: tuple[int, ...]
-    vectors_address: int
-    symbols: dict[str, Symbol]
-    functions: tuple[Symbol, ...]
-
-    def symbol(self, name: str) -> Symbol:
-        """Return the symbol called ``name``."""
-        found = self.symbols.get(name)
-        if found is None:
-            raise SimulationError(
-                f"the image has no symbol {name}",
-                where="ELF",
-                fix="do not strip the image, and keep the generated sources",
-            )
-        return found
-
-    def function_at(self, address: int) -> str:
-        """Name the function that holds an address, with the distance from its start."""
-        starts = [function.address for function in self.functions]
-        position = bisect.bisect_right(starts, address) - 1
-        if position < 0:
-            return "?"
-        function = self.functions[position]
-        distance = address - function.address
-        if distance >= max(function.size_bytes, 2):
-            return "?"
-        return f"{function.name}+{distance:#x}" if distance else function.name
-
-
-def read_elf(blob: bytes) -> ElfImage:
+def read_elf(blob: bytes) -> Image:
     """Read an ELF image.
 
     Raises
@@ -119,4 +62,4 @@ def read_elf(blob: bytes) -> ElfImage:
     if not segments or not starts:
         raise SimulationError("holds nothing to load", where="ELF", fix="link the image again")
     functions = sorted((s for s in symbols.values() if s.is_function), key=lambda s: s.address)
-    return ElfImage(segments, ends, min(starts), symbols, tuple(functions))
+    return Image(segments, ends, min(starts), symbols, tuple(functions))
