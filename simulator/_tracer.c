@@ -155,6 +155,20 @@ static uint32_t child_of(ts_tracer *t, uint32_t parent, uint32_t function)
     return made;
 }
 
+/**
+ * The context of `function` reached from `context` by a jump: what it does counts as called by the
+ * function that jumped. Functions that jump to each other in turn share contexts.
+ */
+static uint32_t tail_of(ts_tracer *t, uint32_t context, uint32_t function)
+{
+    for (uint32_t i = context; i; i = t->contexts[i].parent) {
+        if (t->contexts[i].function == function) {
+            return i;
+        }
+    }
+    return child_of(t, context, function);
+}
+
 static void push(ts_tracer *t, uint32_t return_address)
 {
     if (t->depth == DEPTH_MAX) {
@@ -188,8 +202,9 @@ void ts_tracer_leave(ts_tracer *t)
 static void follow(ts_tracer *t, uint32_t start, const ts_run *from)
 {
     if (from && from->is_call) {
+        const int is_deep = t->depth == DEPTH_MAX; /* recursion: contexts end somewhere */
         push(t, from->end);
-        t->context = child_of(t, t->context, start);
+        t->context = (is_deep ? tail_of : child_of)(t, t->context, start);
         t->contexts[t->context].calls++;
         return;
     }
@@ -200,7 +215,7 @@ static void follow(ts_tracer *t, uint32_t start, const ts_run *from)
     const uint32_t half = (start - t->code_base) >> 1;
     if (half < t->code_halves && t->is_entry[half] && t->context_count &&
         t->contexts[t->context].function != start) {
-        t->context = child_of(t, t->contexts[t->context].parent, start); /* a tail call */
+        t->context = tail_of(t, t->context, start);
         t->contexts[t->context].calls++;
     }
 }

@@ -136,6 +136,67 @@ class OutputCheck:
     max_ulp: int = 0
 
 
+@dataclass(frozen=True)
+class FunctionProfile:
+    """What one function cost: itself, and with all that it called."""
+
+    name: str
+    address: int
+    calls: int
+    own: Counters
+    inclusive_cycles: int
+
+
+@dataclass(frozen=True)
+class Hotspot:
+    """An instruction and how often it was executed; ``line`` is of the source, if known."""
+
+    address: int
+    executions: int
+    text: str
+    function: str
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class FirmwareProfile:
+    """What a stretch of foreign firmware cost on one board.
+
+    ``window`` says what was measured. ``exception_cycles`` and ``sleep_cycles`` are spent outside
+    of instructions and are part of ``cycles``.
+    """
+
+    tinysim_version: str
+    image_name: str
+    image_sha256: str
+    board: str
+    board_title: str
+    core: str
+    clock_hz: int
+    clock_source: str
+    timing: Timing
+    window: str
+    total: Counters
+    exception_cycles: int
+    sleep_cycles: int
+    functions: tuple[FunctionProfile, ...]
+    paths: tuple[tuple[tuple[str, ...], int], ...]
+    hottest: tuple[Hotspot, ...]
+    stack_bytes: int | None
+    console: bytes
+    notes: tuple[str, ...]
+
+    @property
+    def cycles(self) -> int:
+        """All cycles of the window."""
+        return self.total.cycles + self.exception_cycles + self.sleep_cycles
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of the window at the clock that the firmware runs at."""
+        return self.cycles / self.clock_hz
+
+
 @dataclass(frozen=True, eq=False)
 class Profile:
     """One inference on one board."""

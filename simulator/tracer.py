@@ -467,12 +467,13 @@ class PythonTracer(Tracer):
     def _follow(self, start: int, price: RunPrice | None) -> None:
         """Follow a taken branch in the call tree."""
         if price is not None and price.is_call:
+            is_deep = len(self._frames) == DEPTH_MAX  # recursion: contexts end somewhere
             self._push(self._end)
-            self._call(self._context, start)
+            self._call(self._context, start, reuse=is_deep)
         elif self._frames and self._frames[-1][0] == start:
             self._context = self._frames.pop()[1]
         elif self._is_entry(start) and self._functions[self._context][0] != start:
-            self._call(self._functions[self._context][1], start)  # a tail call
+            self._call(self._context, start, reuse=True)  # a tail call
 
     def _is_entry(self, address: int) -> bool:
         half = (address - self._code.base) >> 1
@@ -481,12 +482,16 @@ class PythonTracer(Tracer):
     def _push(self, return_address: int) -> None:
         self._frames = [*self._frames[1 - DEPTH_MAX :], (return_address, self._context)]
 
-    def _call(self, parent: int, function: int) -> None:
+    def _call(self, parent: int, function: int, reuse: bool = False) -> None:
+        """Go to a function's context; ``reuse`` takes one that is already on the path."""
+        on_path = parent if reuse else 0
+        while on_path and self._functions[on_path][0] != function:
+            on_path = self._functions[on_path][1]
         key = (parent, function)
-        if key not in self._children:
+        if not on_path and key not in self._children:
             self._children[key] = len(self._functions)
             self._functions.append((function, parent))
-        self._context = self._children[key]
+        self._context = on_path or self._children[key]
         self._calls[self._context] = self._calls.get(self._context, 0) + 1
 
     def _halt(self, reason: int) -> None:

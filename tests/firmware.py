@@ -19,27 +19,31 @@ BOARD_OF = {
     "cortex_m4f": "generic_m4",
     "cortex_m7_sp": "generic_m7",
     "cortex_m33": "generic_m33",
-    "cortex_m7_dp": "nucleo_h7a3zi_q",
+    "cortex_m7_dp": "generic_m7",
 }
 
 
 @lru_cache(maxsize=64)
-def link(source: str, board: str) -> bytes:
-    """Compile ``source`` (C) as the program and return its ELF."""
+def link(source: str, board: str, core: str | None = None) -> bytes:
+    """Compile ``source`` (C) as the program and return its ELF; ``core`` replaces the board's."""
     description = load_board(board)
     sources = {"startup.c": read_kernel("startup.c"), "main.c": source}
     sources |= {"model.c": "", "weights.c": ""}
-    target = load_core(description.core).target
+    target = load_core(core or description.core).target
     return build(sources, description, target, arena_bytes=0, optimize="speed").elf
 
 
 def machine(
-    source: str, board: str = "generic_m4", use_native: bool = True, limits: Limits | None = None
+    source: str,
+    board: str = "generic_m4",
+    use_native: bool = True,
+    limits: Limits | None = None,
+    core: str | None = None,
 ) -> Machine:
     """Return a machine with the program loaded, before reset."""
     description = load_board(board)
-    image = read_elf(link(source, board))
-    return Machine(description, load_core(description.core), image, limits, use_native)
+    image = read_elf(link(source, board, core))
+    return Machine(description, load_core(core or description.core), image, limits, use_native)
 
 
 def assembly(body: str, function: str = "probe") -> str:
@@ -69,7 +73,7 @@ def counted(machine: Machine) -> Counters:
 
 def probe(body: str, core: str) -> Counters:
     """Run assembly once, as a called function on a core's yardstick board, and count it."""
-    loaded = machine(assembly(body), BOARD_OF[core])
+    loaded = machine(assembly(body), BOARD_OF[core], core=core)
     loaded.boot("main")
     call(loaded, "probe", loaded.board.region(loaded.board.placement.data).base + 0x1000)
     return counted(loaded)

@@ -143,7 +143,7 @@ def test_unreadable_model_is_named(command: str, tmp_path: Path) -> None:
     for name, what in (
         ("missing.tflite", "No such file"),
         ("cut.tflite", "cut.tflite"),
-        ("model.bin", "no reader for the suffix"),
+        ("model.weights", "no reader for the suffix"),
     ):
         code, text = failure(command, tmp_path / name, "-b", "generic_m4", *more)
         assert code == 3 and what in text

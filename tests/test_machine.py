@@ -6,6 +6,7 @@ import pytest
 
 from tests.firmware import assembly, call, counted, machine
 from tinysim.errors import FaultError, LimitError, SimulationError
+from tinysim.simulator.functions import call_paths, function_profiles
 from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits
 
@@ -168,6 +169,32 @@ def test_native_and_python_tracers_count_the_same(board: str) -> None:
     assert found[0] == found[1]
     assert found[0][1] == found[0][4].cycles * 1000
     assert found[0][2] == found[0][4].instructions > 1000
+
+
+@pytest.mark.parametrize("use_native", [True, False])
+def test_call_paths_follow_calls_jumps_and_recursion(use_native: bool) -> None:
+    source = """
+#define FAR __attribute__((noipa))
+volatile int n;
+FAR void leaf(int k) { n += k; }
+FAR void jumps(int k) { n++; leaf(k); }
+FAR void down(int k) { if (k) { down(k - 1); n++; } else leaf(1); n++; }
+FAR void probe(int k) { jumps(k); jumps(k); down(600); n++; }
+void (*volatile keep)(int) = probe;
+int main(void) { return keep == 0; }
+"""
+    loaded = machine(source, use_native=use_native)
+    loaded.boot("main")
+    call(loaded, "probe", 3)
+    functions = {one.name: one for one in function_profiles(loaded)}
+    assert functions["jumps"].calls == 2 and functions["leaf"].calls == 3
+    assert functions["down"].calls == 601
+    paths = {path for path, _ in call_paths(loaded)}
+    assert ("probe", "jumps", "leaf") in paths and ("probe", "down") in paths
+    total = counted(loaded)
+    assert sum(one.own.cycles for one in functions.values()) == total.cycles
+    assert functions["probe"].inclusive_cycles == total.cycles
+    assert len(loaded.tracer.contexts()) < 600
 
 
 def test_second_call_counts_the_same_as_the_first() -> None:
