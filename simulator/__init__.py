@@ -22,7 +22,6 @@ from tinysim.simulator.profile import (
     Counters,
     LayerProfile,
     RegionUse,
-    Timing,
 )
 
 #: Owners of counted cycles: 0 is the code between layers, layers follow.
@@ -112,18 +111,6 @@ class Session:
             layer = starts.get(context.function)
             owner.append(owner[context.parent] if layer is None else _FIRST_LAYER + layer.index)
         return count(self.machine, owner)
-
-
-def timing_of(board: Board, core: Core) -> Timing:
-    """Join the core's error band with what the board's memory system adds to it."""
-    accuracy, memory = core.accuracy, board.memory_accuracy
-    return Timing(
-        grade=accuracy.grade,
-        error_low=(1 + accuracy.error_low) * (1 + memory.error_low) - 1,
-        error_high=(1 + accuracy.error_high) * (1 + memory.error_high) - 1,
-        fidelity=1,
-        source=f"core: {accuracy.source}; memory: {memory.source}",
-    )
 
 
 def check_inputs(

@@ -9,8 +9,8 @@
  * A context is a node of the call tree: a function and who called it. Calls and returns are seen
  * from how runs end, so time is known by call path without touching the program.
  *
- * Plain C without the emulator's or Python's headers; tinysim/simulator/tracer.py is the other
- * side, and holds a slow twin that must count the same.
+ * Plain C without the emulator's or Python's headers; tinysim/simulator/native_tracer.py is the other
+ * side; python_tracer.py is a slow twin that must count the same.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -24,9 +24,14 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
+#: The modules of the machine that touch the emulator.
+UNICORN = ("__init__", "engine", "faults", "memory")
+
 #: Library -> the only files that may import it.
 ONLY_IN = {
-    "unicorn": {"simulator/machine.py"},
+    "unicorn": {
+        f"simulator/machine/{name}.py" for name in ("__init__", "engine", "faults", "memory")
+    },
     "capstone": {"simulator/decode.py"},
     "tflite": {"compiler/readers/tflite.py"},
     "subprocess": {"compiler/toolchain.py"},

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinysim.api import compile, run, run_each
+    from tinysim.api import compile, run, run_each, run_firmware
     from tinysim.boards import Board, board_names, load_board
     from tinysim.errors import TinysimError
     from tinysim.report import FORMATS, render
@@ -24,6 +24,7 @@ _PUBLIC = {
     "compile": "tinysim.api",
     "run": "tinysim.api",
     "run_each": "tinysim.api",
+    "run_firmware": "tinysim.api",
     "Board": "tinysim.boards",
     "board_names": "tinysim.boards",
     "load_board": "tinysim.boards",
@@ -45,6 +46,7 @@ __all__ = [
     "render",
     "run",
     "run_each",
+    "run_firmware",
 ]
 
 

@@ -19,12 +19,13 @@ from tinysim.simulator import (
     Session,
     check_inputs,
     random_inputs,
-    timing_of,
 )
+from tinysim.simulator.accuracy import timing_of
 from tinysim.simulator.cores import Core, load_core
 from tinysim.simulator.energy import energy_of
 from tinysim.simulator.machine import Limits
-from tinysim.simulator.profile import OutputCheck, Profile
+from tinysim.simulator.profile import FirmwareProfile, OutputCheck, Profile
+from tinysim.simulator.script import parse_script
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -106,6 +107,35 @@ def run_each(
         execution = session.infer(arrays)
         on_stage("checking")
         yield _profile(compilation, description, core, arrays, execution)
+
+
+def run_firmware(
+    path: str | Path,
+    board: str | Board,
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    function: str | None = None,
+    call: str | None = None,
+    script: str | None = None,
+    limit_s: float = 30.0,
+    repeat: int = 1,
+) -> tuple[FirmwareProfile, ...]:
+    """Run any firmware image on an emulated board and profile a window of it.
+
+    ``start``, ``end``, ``function`` and ``call`` are symbols or addresses and choose the window
+    (see ``tinysim.simulator.foreign.Window``); ``script`` is a conversation over the board's
+    console (see ``tinysim.simulator.script``).
+    """
+    from tinysim.simulator.foreign import Window, profile_firmware
+
+    description = _board(board)
+    steps = () if script is None else parse_script(script, "script")
+    window = Window(start, end, function, call)
+    core = load_core(description.core)
+    return profile_firmware(
+        Path(path), description, core, window, steps, limit_s, repeat, __version__
+    )
 
 
 def compile(model: str | Path, board: str | Board, *, optimize: str = "speed") -> Compilation:

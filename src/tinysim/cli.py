@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOES_NOT_FIT = 1
 BUG = 70
+FIRMWARE_SUFFIXES = (".elf", ".axf", ".bin", ".hex", ".uf2")
 
 app = typer.Typer(
     add_completion=False,
@@ -66,12 +67,45 @@ def run(
     output: Annotated[Path | None, typer.Option(help="Write the model's output as .npy.")] = None,
     optimize: OptimizeOption = "speed",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+    function: Annotated[
+        str | None, typer.Option(help="Firmware: profile one execution of a function.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Firmware: begin at a symbol or address.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Firmware: end at a symbol or address.")
+    ] = None,
+    call: Annotated[
+        str | None, typer.Option(help="Firmware: call this function once the script is through.")
+    ] = None,
+    uart_in: Annotated[
+        Path | None, typer.Option(help="Firmware: script of what to say to it; see the docs.")
+    ] = None,
+    uart_out: Annotated[
+        str | None, typer.Option(help="Firmware: write what it prints to a file; - is stdout.")
+    ] = None,
+    limit: Annotated[
+        str, typer.Option(help="Firmware: simulated time after which to stop, like 30s or 500ms.")
+    ] = "30s",
+    repeat: Annotated[int, typer.Option(min=1, help="Firmware: measure this often.")] = 1,
 ) -> None:
-    """Compile a model, run it on an emulated board and report what it costs.
+    """Run a model, or any firmware, on an emulated board and report what it costs.
 
-    Exit code 0: fits. 1: does not fit. 3: the model or input cannot be used. 4: no compiler.
+    A model (.tflite) is compiled first; firmware (.elf .bin .hex .uf2) runs as it is.
+
+    Exit code 0: fits. 1: does not fit. 3: the model, input or firmware cannot be used.
+    4: no compiler.
     """
     from tinysim.boards import board_names
+
+    if model.suffix.lower() in FIRMWARE_SUFFIXES:
+        if len(board) != 1 or board == ["all"]:
+            raise typer.BadParameter("firmware is made for one board: give one --board")
+        window = {"start": start, "end": end, "function": function, "call": call}
+        talk = None if uart_in is None else _read_text(uart_in)
+        _run_firmware(model, board[0], window, talk, uart_out, limit, repeat, json)
+        return
 
     _check_optimize(optimize)
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
@@ -160,7 +194,7 @@ def doctor() -> None:
     from importlib.metadata import PackageNotFoundError, version
 
     from tinysim.compiler.toolchain import compiler_version
-    from tinysim.simulator.tracer import native_library
+    from tinysim.simulator.native_tracer import native_library
 
     table = _plain_table("tool", "state")
     healthy = True
@@ -198,6 +232,69 @@ def main() -> None:
         traceback.print_exc()
         typer.echo("this is a bug of tinysim: please report it with the traceback", err=True)
         raise SystemExit(BUG) from error
+
+
+def _run_firmware(
+    path: Path,
+    board: str,
+    window: dict[str, str | None],
+    script: str | None,
+    uart_out: str | None,
+    limit: str,
+    repeat: int,
+    json: str | None,
+) -> None:
+    """Profile firmware and print what was found."""
+    import tinysim
+    from tinysim.report._firmware import firmware_report
+    from tinysim.report.json import firmware_as_data
+
+    profiles = tinysim.run_firmware(
+        path, board, script=script, limit_s=_seconds(limit), repeat=repeat, **window
+    )
+    if json is not None:
+        import json as json_module
+
+        data: Any = [firmware_as_data(profile) for profile in profiles]
+        text = json_module.dumps(data if len(data) > 1 else data[0], indent=2) + "\n"
+        _write_text(text, json)
+    if uart_out is not None:
+        _write_text(profiles[-1].console.decode("latin-1"), uart_out)
+    if "-" not in (json, uart_out):
+        for profile in profiles:
+            _console().print(firmware_report(profile))
+
+
+def _seconds(text: str) -> float:
+    """Read a time with its unit."""
+    for unit, factor in (("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("", 1.0)):
+        if text.endswith(unit):
+            try:
+                seconds = float(text.removesuffix(unit)) * factor
+            except ValueError:
+                break
+            if seconds > 0:
+                return seconds
+            break
+    raise typer.BadParameter(f"{text!r} is not a time like 30s, 500ms or 20us")
+
+
+def _read_text(path: Path) -> str:
+    """Read a text file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"cannot be read ({error})", where=str(path), fix="give a text file"
+        ) from error
+
+
+def _write_text(text: str, target: str) -> None:
+    """Write to a file, or to stdout if it is ``-``."""
+    if target == "-":
+        typer.echo(text, nl=False)
+    else:
+        _write_file(Path(target), text.encode())
 
 
 def _run_one(model: Path, board: str, input: Path | None, optimize: str, quiet: bool) -> Profile:
@@ -323,10 +420,7 @@ def _write_json(profiles: list[Profile], target: str) -> None:
 
     data: Any = [as_data(profile) for profile in profiles]
     text = json.dumps(data if len(data) > 1 else data[0], indent=2) + "\n"
-    if target == "-":
-        typer.echo(text, nl=False)
-    else:
-        _write_file(Path(target), text.encode())
+    _write_text(text, target)
 
 
 def _write_output(profile: Profile, path: Path) -> None:

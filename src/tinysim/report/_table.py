@@ -26,7 +26,7 @@ def report(profile: Profile, max_layers: int | None = None) -> Group:
 
 def _title(profile: Profile) -> Text:
     return Text.assemble(
-        (_printable(profile.model_name), "bold"),
+        (printable(profile.model_name), "bold"),
         f" on {profile.board_title} ({profile.core}, {profile.clock_hz / 1e6:g} MHz)",
     )
 
@@ -91,11 +91,11 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
 
 def _short(name: str) -> str:
     """Shorten a name as converters make them: of what was fused, the end of the first path."""
-    tail = "/".join(_printable(name).split(";")[0].split("/")[-2:])
+    tail = "/".join(printable(name).split(";")[0].split("/")[-2:])
     return tail if len(tail) <= NAME_WIDTH else "…" + tail[1 - NAME_WIDTH :]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Keep a name from steering the terminal."""
     return "".join(char if char.isprintable() else "?" for char in name)
 
@@ -120,9 +120,9 @@ def _totals(profile: Profile) -> list[Text]:
     lines = [
         Text.assemble(
             "\nlatency   ",
-            (f"{_si(profile.latency_s, 's')}", "bold"),
-            f" = {profile.cycles:,} cycles; expected on the board {_si(fastest, 's')} to "
-            f"{_si(slowest, 's')} (grade {timing.grade}, error {timing.error_low:+.0%} to "
+            (f"{si(profile.latency_s, 's')}", "bold"),
+            f" = {profile.cycles:,} cycles; expected on the board {si(fastest, 's')} to "
+            f"{si(slowest, 's')} (grade {timing.grade}, error {timing.error_low:+.0%} to "
             f"{timing.error_high:+.0%}, fidelity {timing.fidelity})",
         )
     ]
@@ -139,8 +139,8 @@ def _totals(profile: Profile) -> list[Text]:
         energy = profile.energy
         lines.append(
             Text(
-                f"energy    {_si(energy.typical_j, 'J')} ({_si(energy.low_j, 'J')} to "
-                f"{_si(energy.high_j, 'J')}; {energy.mode})"
+                f"energy    {si(energy.typical_j, 'J')} ({si(energy.low_j, 'J')} to "
+                f"{si(energy.high_j, 'J')}; {energy.mode})"
             )
         )
     return lines
@@ -199,7 +199,7 @@ def _conditions(profile: Profile) -> list[Text]:
     return [Text(line, style="red bold" if "WRONG" in line else "dim") for line in lines]
 
 
-def _si(value: float, unit: str) -> str:
+def si(value: float, unit: str) -> str:
     """Write a quantity with a prefix that keeps it readable."""
     for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u")):
         if value >= factor:
@@ -214,8 +214,8 @@ def summary_line(profile: Profile) -> list[RenderableType]:
         profile.core,
         f"{profile.clock_hz / 1e6:g} MHz",
         f"{profile.cycles:,}",
-        _si(profile.latency_s, "s"),
-        _si(profile.energy.typical_j, "J") if profile.energy else "unknown",
+        si(profile.latency_s, "s"),
+        si(profile.energy.typical_j, "J") if profile.energy else "unknown",
         f"{profile.used_bytes('ram'):,} B",
         f"{profile.used_bytes('flash'):,} B",
         f"{profile.timing.grade} {profile.timing.error_low:+.0%}..{profile.timing.error_high:+.0%}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from tinysim.simulator.profile import Counters, Profile, RegionUse
+from tinysim.simulator.profile import Counters, FirmwareProfile, Profile, RegionUse
 
 SCHEMA_VERSION = 1
 
@@ -99,6 +100,43 @@ def as_data(profile: Profile) -> dict[str, Any]:
         "runtime": _counters(profile.runtime),
         "startup": _counters(profile.startup),
         "removed": list(profile.removed),
+    }
+
+
+def firmware_as_data(profile: FirmwareProfile) -> dict[str, Any]:
+    """Return a firmware's profile as plain dictionaries, lists and numbers."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tinysim_version": profile.tinysim_version,
+        "image": {"name": profile.image_name, "sha256": profile.image_sha256},
+        "board": profile.board,
+        "core": profile.core,
+        "clock_hz": profile.clock_hz,
+        "clock_source": profile.clock_source,
+        "timing": asdict(profile.timing),
+        "window": profile.window,
+        "totals": {
+            **_counters(profile.total),
+            "cycles": profile.cycles,
+            "exception_cycles": profile.exception_cycles,
+            "sleep_cycles": profile.sleep_cycles,
+            "latency_s": profile.latency_s,
+        },
+        "stack_bytes": profile.stack_bytes,
+        "functions": [
+            {
+                "name": one.name,
+                "address": one.address,
+                "calls": one.calls,
+                "inclusive_cycles": one.inclusive_cycles,
+                **_counters(one.own),
+            }
+            for one in profile.functions
+        ],
+        "paths": [{"path": list(path), "cycles": cycles} for path, cycles in profile.paths],
+        "hottest": [asdict(spot) for spot in profile.hottest],
+        "console": profile.console.decode("latin-1"),
+        "notes": list(profile.notes),
     }
 
 

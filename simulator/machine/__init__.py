@@ -1,4 +1,4 @@
-"""The emulated board: memory, core, time and faults. The only module that knows Unicorn.
+"""The emulated board: memory, core, time and faults. The only part that knows Unicorn.
 
 No memory hooks over RAM or flash: they corrupt Thumb execution in Unicorn 2.1. Everything is
 counted from block callbacks (see ``tracer.py``).
@@ -6,66 +6,33 @@ counted from block callbacks (see ``tracer.py``).
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import unicorn
-from unicorn import arm_const
-from unicorn.unicorn_py3.unicorn import uclib
 
-from tinysim.boards import Board, MemoryRegion
-from tinysim.errors import FaultError, LimitError, SimulationError
+from tinysim.boards import Board
+from tinysim.errors import LimitError, SimulationError
 from tinysim.simulator.cores import Core
 from tinysim.simulator.decode import Decoder
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST, ExceptionUnit
 from tinysim.simulator.images import Image
+from tinysim.simulator.machine import semihosting
+from tinysim.simulator.machine.engine import REGISTERS, attach_tracer, new_engine
+from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
+from tinysim.simulator.machine.memory import PAINT, RETURN_ADDRESS, map_memory, region_at
 from tinysim.simulator.nvic import SVCALL, Nvic
 from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SystemControl
 from tinysim.simulator.pipeline import RunCost, time_run
-from tinysim.simulator.tracer import (
-    NEVER,
-    STOP_ATTENTION,
-    STOP_LIMIT,
-    CodeMap,
-    Engine,
-    NativeTracer,
-    PythonTracer,
-    RunPrice,
-    Tracer,
-    native_library,
-)
+from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, RunPrice
 
-#: RAM is filled with this before start: what still holds it has never been written.
-PAINT = 0xC5
+if TYPE_CHECKING:
+    from tinysim.simulator.bus import Bus
 
-#: Where a called function returns to: a page of its own in the code area that no chip here uses.
-RETURN_ADDRESS = 0x1EEE_E000
-
-_PAGE = 4096
-_SEMIHOSTING = 0xBEAB  # BKPT 0xAB
-_SYS_WRITEC, _SYS_WRITE0, _SYS_EXIT, _SYS_EXIT_EXTENDED = 0x03, 0x04, 0x18, 0x20
 _WFI, _WFE, _YIELD, _SEV = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf", b"\x40\xbf"
 _INTERRUPT_SVC = 2
-
-_ACCESS = {
-    unicorn.UC_MEM_READ_UNMAPPED: "reads",
-    unicorn.UC_MEM_WRITE_UNMAPPED: "writes",
-    unicorn.UC_MEM_FETCH_UNMAPPED: "executes",
-    unicorn.UC_MEM_READ_PROT: "reads",
-    unicorn.UC_MEM_WRITE_PROT: "writes",
-    unicorn.UC_MEM_FETCH_PROT: "executes",
-}
-_REGISTERS = {
-    name: getattr(arm_const, f"UC_ARM_REG_{name.upper()}")
-    for name in (
-        *(f"r{i}" for i in range(13)),
-        *(f"s{i}" for i in range(16)),
-        *("sp", "lr", "pc", "xpsr", "control", "primask", "basepri", "faultmask", "fpscr"),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -102,9 +69,7 @@ class Machine:
     ) -> None:
         self.board, self.core, self.image = board, core, image
         self._limits = limits or Limits()
-        self._engine = unicorn.Uc(
-            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB, getattr(arm_const, core.engine)
-        )
+        self._engine = new_engine(core)
         self.decoder = Decoder(lambda address, size: bytes(self._engine.mem_read(address, size)))
         self._costs: dict[tuple[int, int, bool], RunCost] = {}
         self._bad_access: tuple[str, int] | None = None
@@ -114,12 +79,18 @@ class Machine:
         self._past_millicycles = 0
         self.console = bytearray()
         self.exception_cycles = self.sleep_cycles = 0
-        self._map_memory()
+        map_memory(self._engine, board, image)
         self.nvic = Nvic(core.exceptions.priority_bits)
         self._unit = ExceptionUnit(self, self.nvic, is_v8=core.target.mcpu == "cortex-m33")
+        self.notes: list[str] = []
+        self.bus: Bus | None = None
         self.system = SystemControl(self.now_cycles, self.nvic, core.cpuid, image.vectors_address)
-        self.tracer = self._attach_tracer(use_native)
+        self.tracer = attach_tracer(
+            self._engine, image, self._price, self._limits.instructions, use_native
+        )
         self._map_registers(SYSTEM_BASE, SYSTEM_BYTES, self.system.read, self.system.write)
+        if board.family is not None:
+            self._attach_bus(board.family)
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._engine.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._on_invalid)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
@@ -159,13 +130,20 @@ class Machine:
         self.tracer.clear()
         self.exception_cycles = self.sleep_cycles = 0
 
-    def run_until(self, until: int) -> None:
-        """Run until ``until`` is about to be executed, exceptions and sleep included."""
-        while not self._advance(until):
+    def run_until(self, until: int, is_done: Callable[[], bool] = lambda: False) -> bool:
+        """Run until ``until`` is about to be executed, exceptions and sleep included.
+
+        ``is_done`` is asked whenever the host has something to do, after each write to a
+        peripheral at the latest; True ends the run too. Returns whether ``until`` was reached.
+        """
+        # Unicorn looks for the end when it translates: forget what it has translated there.
+        self._engine.ctl_remove_cache(until, until + 2)
+        while not (reached := self._advance(until)) and not is_done():
             pass
-        self.tracer.close(is_taken=True)
+        self.tracer.close(is_taken=reached)
         if self.tracer.error is not None:
             raise self.tracer.error
+        return reached
 
     def _advance(self, until: int) -> bool:
         """Run to the next thing that the host must do, and do it; True at ``until``."""
@@ -180,14 +158,17 @@ class Machine:
             self._engine.emu_start(self.get("pc") | 1, until, timeout=timeout)
         except unicorn.UcError as error:
             if self._exc_return is None:
-                raise self._fault(error) from error
+                what = f"cannot execute the instruction ({error})"
+                if self._bad_access is not None:
+                    what = bad_access(self.board, *self._bad_access)
+                raise fault(what, self.image, self.get("pc")) from error
         if (stopped_by := self._error or self.tracer.error) is not None:
             raise stopped_by
         pc = self.get("pc")
         if self.tracer.stop_reason == STOP_LIMIT:
             raise LimitError(
                 f"still running after {self.tracer.instructions:,} instructions",
-                where=self._place(pc),
+                where=place(self.image, pc),
                 fix="the firmware may loop for ever; raise the limit if it does not",
             )
         if self._exc_return is not None:
@@ -213,11 +194,11 @@ class Machine:
 
     def get(self, register: str) -> int:
         """Read a register."""
-        return int(self._engine.reg_read(_REGISTERS[register]))
+        return int(self._engine.reg_read(REGISTERS[register]))
 
     def set(self, register: str, value: int) -> None:
         """Write a register."""
-        self._engine.reg_write(_REGISTERS[register], value)
+        self._engine.reg_write(REGISTERS[register], value)
 
     def read(self, address: int, size_bytes: int) -> bytes:
         """Read memory."""
@@ -240,20 +221,9 @@ class Machine:
             self._costs[key] = time_run(self.decoder.between(start, end), is_taken, self.core)
         return self._costs[key]
 
-    def region_at(self, address: int) -> MemoryRegion:
-        """Return the region that holds an address, however far it was widened."""
-        below = [region for region in self.board.regions if region.base <= address]
-        if not below:
-            raise SimulationError(
-                f"uses {address:#010x}, below all memory of {self.board.name}",
-                where="image",
-                fix="link for this board's memory map",
-            )
-        return max(below, key=lambda region: region.base)
-
     def fetch_stall_millicycles(self, start: int, instructions: int) -> int:
         """Return a run's wait for flash, by the board's simple figure."""
-        return instructions * self.region_at(start).fetch_stall_per_1000_instructions
+        return instructions * region_at(self.board, start).fetch_stall_per_1000_instructions
 
     def _price(self, start: int, end: int, is_taken: bool) -> RunPrice:
         run = self.decoder.between(start, end)
@@ -276,6 +246,8 @@ class Machine:
     def _deadline(self) -> int:
         """Return when the host must look at the time again, in the tracer's millicycles."""
         events = [self.system.next_tick_cycles]
+        if self.bus is not None:
+            events.append(self.bus.next_event_cycles())
         if self._limits.cycles is not None:
             events.append(self._limits.cycles)
         due = min((event for event in events if event is not None), default=None)
@@ -287,10 +259,12 @@ class Machine:
         if self._limits.cycles is not None and elapsed >= self._limits.cycles:
             raise LimitError(
                 f"still running after {self._limits.cycles / self.board.clock.hz:g} s of its time",
-                where=self._place(self.get("pc")),
+                where=place(self.image, self.get("pc")),
                 fix="raise the limit if the firmware is meant to run longer",
             )
         self.system.serve(elapsed)
+        if self.bus is not None:
+            self.bus.serve(elapsed)
         masks = (self.get("primask"), self._masked("basepri"), self._masked("faultmask"))
         number = self.nvic.next_to_take(*masks)
         if number is not None:
@@ -306,7 +280,7 @@ class Machine:
         if not self.nvic.active:
             raise SimulationError(
                 f"returns from an exception ({exc_return:#010x}) that it is not in",
-                where=self._place(self.get("lr")),
+                where=place(self.image, self.get("lr")),
                 fix="the stack may be corrupt: check its size",
             )
         self.nvic.deactivate()
@@ -332,12 +306,11 @@ class Machine:
         address = self.system.vector_table + 4 * number
         vector = int.from_bytes(self.read(address, 4), "little")
         if not vector & 1:
-            raise FaultError(
+            raise fault(
                 f"exception {number} has the vector {vector:#010x}, which is even",
-                where=self._place(self.get("pc")),
-                fix="set the Thumb bit, and give every exception that is enabled a handler",
-                pc=self.get("pc"),
-                symbol=self.image.function_at(self.get("pc")),
+                self.image,
+                self.get("pc"),
+                "set the Thumb bit, and give every exception that is enabled a handler",
             )
         return vector & ~1
 
@@ -351,37 +324,19 @@ class Machine:
         self.tracer.close(is_taken=False)
         if self.nvic.is_any_pending:
             return
-        tick = self.system.next_tick_cycles
+        events = [self.system.next_tick_cycles]
+        if self.bus is not None:
+            events.append(self.bus.next_event_cycles())
+        tick = min((event for event in events if event is not None), default=None)
         if tick is None:
             raise SimulationError(
                 "sleeps (WFI) and nothing is left to wake it",
-                where=self._place(pc - 2),
+                where=place(self.image, pc - 2),
                 fix="main() must call the inference before it sleeps",
             )
         waited = max(0, tick - self.now_cycles())
         self.tracer.spend(waited * 1000)
         self.sleep_cycles += waited
-
-    def _map_memory(self) -> None:
-        """Map every region, as large as the board's or as the image needs; paint RAM; load."""
-        tops = {region.name: region.end for region in self.board.regions}
-        used = list(self.image.ends)
-        used += [self.image.symbols[name].address for name in _TOPS if name in self.image.symbols]
-        for end in used:
-            region = self.region_at(end - 1)
-            tops[region.name] = max(tops[region.name], end)
-        for region in self.board.regions:
-            base = region.base // _PAGE * _PAGE
-            size = -(-(tops[region.name] - base) // _PAGE) * _PAGE
-            protection = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-            if region.kind == "ram":
-                protection |= unicorn.UC_PROT_WRITE
-            self._engine.mem_map(base, size, protection)
-            if region.kind == "ram":
-                self._engine.mem_write(base, bytes([PAINT]) * size)
-        self._engine.mem_map(RETURN_ADDRESS, _PAGE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
-        for segment in self.image.segments:
-            self._engine.mem_write(segment.address, segment.data)
 
     def _map_registers(
         self,
@@ -402,40 +357,27 @@ class Machine:
 
         self._engine.mmio_map(base, size_bytes, on_read, None, on_write, None)
 
-    def _attach_tracer(self, use_native: bool) -> Tracer:
-        """Attach the native tracer, or its Python twin where it was not built."""
-        code = _code_map(self.image)
-        handle = self._engine._uch
-        engine = Engine(
-            handle=handle.value,
-            stop_address=_address(uclib.uc_emu_stop),
-            read_register_address=_address(uclib.uc_reg_read),
-            sp_id=arm_const.UC_ARM_REG_SP,
-            stop=self._engine.emu_stop,
-            read_sp=lambda: self.get("sp"),
+    def _attach_bus(self, family: str) -> None:
+        """Map the chip's peripherals."""
+        from tinysim.boards.families import load_family
+        from tinysim.simulator.bus import Bus
+
+        description = load_family(family)
+        bus = self.bus = Bus(
+            description,
+            self.now_cycles,
+            self.nvic.set_line,
+            self.notes.append,
+            hse_hz=self.board.hse_hz,
+            baud=None,
         )
-        limit = self._limits.instructions
-        library = native_library() if use_native else None
-        if library is None:
-            slow = PythonTracer(engine, code, self._price, limit)
-            self._engine.hook_add(
-                unicorn.UC_HOOK_BLOCK, lambda _uc, address, size, _data: slow.block(address, size)
+        for base, size_bytes in bus.windows:
+            self._map_registers(
+                base,
+                size_bytes,
+                lambda offset, size, base=base: bus.read(base + offset, size),  # type: ignore[misc]
+                lambda offset, size, value, base=base: bus.write(base + offset, size, value),  # type: ignore[misc]
             )
-            return slow
-        native = NativeTracer(library, engine, code, self._price, limit)
-        hook = ctypes.c_size_t()
-        status = uclib.uc_hook_add(
-            handle,
-            ctypes.byref(hook),
-            ctypes.c_int(unicorn.UC_HOOK_BLOCK),
-            ctypes.c_void_p(native.callback_address),
-            ctypes.c_void_p(native.state_address),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
-        )
-        if status != unicorn.UC_ERR_OK:
-            raise unicorn.UcError(status)
-        return native
 
     def _stopped_elsewhere(self, pc: int) -> None:
         """Go on after an instruction that Unicorn stops at, or say why the run ended."""
@@ -446,39 +388,14 @@ class Machine:
         if self._engine.query(unicorn.UC_QUERY_TIMEOUT):
             raise LimitError(
                 f"still running after {self._limits.host_seconds:g} s of this computer's time",
-                where=self._place(pc),
+                where=place(self.image, pc),
                 fix="the firmware may loop for ever; raise the limit if it does not",
             )
         raise SimulationError(
             "stopped before it was through",
-            where=self._place(pc),
+            where=place(self.image, pc),
             fix="report this with the firmware",
         )
-
-    def _fault(self, error: unicorn.UcError) -> FaultError:
-        """Turn the emulator's error into what the firmware did."""
-        pc = self.get("pc")
-        if self._bad_access is not None:
-            verb, address = self._bad_access
-            what = f"{verb} {address:#010x}, where {self._what_is_at(address)}"
-        else:
-            what = f"cannot execute the instruction ({error})"
-        return FaultError(
-            what,
-            where=self._place(pc),
-            fix="check pointers, stack size and the memory map of the board",
-            pc=pc,
-            symbol=self.image.function_at(pc),
-        )
-
-    def _what_is_at(self, address: int) -> str:
-        for region in self.board.regions:
-            if region.base <= address < region.end:
-                return f"{region.name} cannot be accessed so"
-        return f"{self.board.name} has no memory"
-
-    def _place(self, pc: int) -> str:
-        return f"pc {pc:#010x} in {self.image.function_at(pc)}"
 
     def _on_bad_access(
         self, _uc: Any, kind: int, address: int, _size: int, _value: int, _data: Any
@@ -486,7 +403,7 @@ class Machine:
         if kind == unicorn.UC_MEM_FETCH_UNMAPPED and address >= EXC_RETURN_FIRST:
             self._exc_return = address | 1  # how Armv6-M returns in Unicorn
             return False
-        self._bad_access = (_ACCESS.get(kind, "accesses"), address)
+        self._bad_access = (ACCESS.get(kind, "accesses"), address)
         return False
 
     def _on_invalid(self, _uc: Any, _data: Any) -> bool:
@@ -504,56 +421,20 @@ class Machine:
             self._is_svc = True
             self._engine.emu_stop()
             return
-        if int.from_bytes(self.read(pc, 2), "little") == _SEMIHOSTING:
-            self._semihosting()
+        if int.from_bytes(self.read(pc, 2), "little") == semihosting.BKPT:
+            if semihosting.serve(self, self.console):
+                self._error = SimulationError(
+                    "the program ended before it was through",
+                    where="semihosting",
+                    fix="main() must call the inference first",
+                )
+                self._engine.emu_stop()
             self.set("pc", (pc + 2) | 1)
             return
-        self._error = FaultError(
+        self._error = fault(
             f"takes exception {number} of the emulator, which nothing handles",
-            where=self._place(pc),
-            fix="check what the instruction there does",
-            pc=pc,
-            symbol=self.image.function_at(pc),
+            self.image,
+            pc,
+            "check what the instruction there does",
         )
         self._engine.emu_stop()
-
-    def _semihosting(self) -> None:
-        """Do what the debugger is asked to: print, or end the program."""
-        call, argument = self.get("r0"), self.get("r1")
-        if call in (_SYS_EXIT, _SYS_EXIT_EXTENDED):
-            self._error = SimulationError(
-                "the program ended before it was through",
-                where="semihosting",
-                fix="main() must call the inference first",
-            )
-            self._engine.emu_stop()
-        elif call == _SYS_WRITEC:
-            self.console += self.read(argument, 1)
-        elif call == _SYS_WRITE0:
-            while (char := self.read(argument, 1)) != b"\0":
-                self.console += char
-                argument += 1
-
-
-#: Linker symbols that lie at the top of what the image uses, in RAM.
-_TOPS = ("__stack_top",)
-
-
-def _code_map(image: Image) -> CodeMap:
-    """Mark where functions begin."""
-    if not image.functions:
-        return CodeMap(0, np.zeros(0, np.uint8))
-    starts = np.array([function.address for function in image.functions], np.int64)
-    base = int(starts.min()) & ~1
-    # Functions far from the first (code in RAM) stay unmarked: their tail calls go uncounted.
-    near = starts[starts - base < 2**24]
-    table = np.zeros((int(near.max()) - base) // 2 + 1, np.uint8)
-    table[(near - base) // 2] = 1
-    return CodeMap(base, table)
-
-
-def _address(function: Any) -> int:
-    """Return where a function of the emulator's library lies."""
-    pointer = ctypes.cast(function, ctypes.c_void_p)
-    assert pointer.value is not None
-    return pointer.value

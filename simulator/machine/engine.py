@@ -1,0 +1,90 @@
+"""Unicorn: the engine with its registers by name, and the tracer hooked into it."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import unicorn
+from unicorn import arm_const
+from unicorn.unicorn_py3.unicorn import uclib
+
+from tinysim.simulator.cores import Core
+from tinysim.simulator.images import Image
+from tinysim.simulator.native_tracer import NativeTracer, native_library
+from tinysim.simulator.python_tracer import PythonTracer
+from tinysim.simulator.tracer import CodeMap, Engine, Pricer, Tracer
+
+#: Unicorn's numbers of the registers, by their names in Arm's manuals.
+REGISTERS = {
+    name: getattr(arm_const, f"UC_ARM_REG_{name.upper()}")
+    for name in (
+        *(f"r{i}" for i in range(13)),
+        *(f"s{i}" for i in range(16)),
+        *("sp", "lr", "pc", "xpsr", "control", "primask", "basepri", "faultmask", "fpscr"),
+    )
+}
+
+
+def new_engine(core: Core) -> Any:
+    """Return an engine for a core. No ``UC_MODE_MCLASS``: it would replace the model by an M33."""
+    model = getattr(arm_const, core.engine)
+    return unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB, model)
+
+
+def attach_tracer(
+    engine: Any, image: Image, price: Pricer, instruction_limit: int, use_native: bool
+) -> Tracer:
+    """Attach the native tracer, or its Python twin where it was not built."""
+    code = _code_map(image)
+    handle = engine._uch
+    wanted = Engine(
+        handle=handle.value,
+        stop_address=_address(uclib.uc_emu_stop),
+        read_register_address=_address(uclib.uc_reg_read),
+        sp_id=arm_const.UC_ARM_REG_SP,
+        stop=engine.emu_stop,
+        read_sp=lambda: int(engine.reg_read(arm_const.UC_ARM_REG_SP)),
+    )
+    library = native_library() if use_native else None
+    if library is None:
+        slow = PythonTracer(wanted, code, price, instruction_limit)
+        engine.hook_add(
+            unicorn.UC_HOOK_BLOCK, lambda _uc, address, size, _data: slow.block(address, size)
+        )
+        return slow
+    native = NativeTracer(library, wanted, code, price, instruction_limit)
+    hook = ctypes.c_size_t()
+    status = uclib.uc_hook_add(
+        handle,
+        ctypes.byref(hook),
+        ctypes.c_int(unicorn.UC_HOOK_BLOCK),
+        ctypes.c_void_p(native.callback_address),
+        ctypes.c_void_p(native.state_address),
+        ctypes.c_uint64(1),
+        ctypes.c_uint64(0),
+    )
+    if status != unicorn.UC_ERR_OK:
+        raise unicorn.UcError(status)
+    return native
+
+
+def _code_map(image: Image) -> CodeMap:
+    """Mark where functions begin."""
+    if not image.functions:
+        return CodeMap(0, np.zeros(0, np.uint8))
+    starts = np.array([function.address for function in image.functions], np.int64)
+    base = int(starts.min()) & ~1
+    # Functions far from the first (code in RAM) stay unmarked: their tail calls go uncounted.
+    near = starts[starts - base < 2**24]
+    table = np.zeros((int(near.max()) - base) // 2 + 1, np.uint8)
+    table[(near - base) // 2] = 1
+    return CodeMap(base, table)
+
+
+def _address(function: Any) -> int:
+    """Return where a function of the emulator's library lies."""
+    pointer = ctypes.cast(function, ctypes.c_void_p)
+    assert pointer.value is not None
+    return pointer.value

@@ -1,0 +1,56 @@
+"""The board's memory in the engine: mapped, painted, loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import unicorn
+
+from tinysim.boards import Board, MemoryRegion
+from tinysim.errors import SimulationError
+from tinysim.simulator.images import Image
+
+#: RAM is filled with this before start: what still holds it has never been written.
+PAINT = 0xC5
+
+#: Where a called function returns to: a page of its own in the code area that no chip here uses.
+RETURN_ADDRESS = 0x1EEE_E000
+
+_PAGE = 4096
+_CODE = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+
+#: Linker symbol that lies at the top of what the image uses, in RAM.
+_STACK_TOP = "__stack_top"
+
+
+def region_at(board: Board, address: int) -> MemoryRegion:
+    """Return the region that holds an address, however far it was widened."""
+    below = [region for region in board.regions if region.base <= address]
+    if not below:
+        raise SimulationError(
+            f"uses {address:#010x}, below all memory of {board.name}",
+            where="image",
+            fix="link for this board's memory map",
+        )
+    return max(below, key=lambda region: region.base)
+
+
+def map_memory(engine: Any, board: Board, image: Image) -> None:
+    """Map every region, as large as the board's or as the image needs; paint RAM; load."""
+    tops = {region.name: region.end for region in board.regions}
+    used = list(image.ends)
+    if _STACK_TOP in image.symbols:
+        used.append(image.symbols[_STACK_TOP].address)
+    for end in used:
+        region = region_at(board, end - 1)
+        tops[region.name] = max(tops[region.name], end)
+    for region in board.regions:
+        base = region.base // _PAGE * _PAGE
+        size = -(-(tops[region.name] - base) // _PAGE) * _PAGE
+        is_ram = region.kind == "ram"
+        engine.mem_map(base, size, _CODE | unicorn.UC_PROT_WRITE if is_ram else _CODE)
+        if is_ram:
+            engine.mem_write(base, bytes([PAINT]) * size)
+    engine.mem_map(RETURN_ADDRESS, _PAGE, _CODE)
+    for segment in image.segments:
+        engine.mem_write(segment.address, segment.data)

@@ -1,0 +1,233 @@
+"""The native tracer: ``_tracer.c`` behind ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from tinysim.simulator.tracer import (
+    DEPTH_MAX,
+    NEVER,
+    NOTHING_LOWER,
+    STOP_LIMIT,
+    STOP_NONE,
+    CodeMap,
+    Context,
+    Engine,
+    Pricer,
+    RunCount,
+    Tracer,
+)
+
+_ORDER = ["start", "end", "context", "is_taken"]
+
+
+class _Run(ctypes.Structure):
+    _fields_ = [
+        ("start", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("is_taken", ctypes.c_uint32),
+        ("count", ctypes.c_uint64),
+        ("millicycles", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint32),
+        ("moves_sp", ctypes.c_uint32),
+        ("sp_above_low", ctypes.c_int32),
+        ("is_call", ctypes.c_uint32),
+        ("is_used", ctypes.c_uint32),
+    ]
+
+
+class _Context(ctypes.Structure):
+    _fields_ = [
+        ("function", ctypes.c_uint32),
+        ("parent", ctypes.c_uint32),
+        ("first_child", ctypes.c_uint32),
+        ("next_sibling", ctypes.c_uint32),
+        ("calls", ctypes.c_uint64),
+    ]
+
+
+_OnNew = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Run))
+
+
+class _State(ctypes.Structure):
+    _fields_ = [
+        ("code_base", ctypes.c_uint32),
+        ("code_halves", ctypes.c_uint32),
+        ("is_entry", ctypes.c_void_p),
+        ("instruction_limit", ctypes.c_uint64),
+        ("on_new", _OnNew),
+        ("stop", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
+        ("sp_id", ctypes.c_int32),
+        ("wants_attention", ctypes.c_uint32),
+        ("deadline_millicycles", ctypes.c_uint64),
+        ("lets_pass", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("run_start", ctypes.c_uint32),
+        ("run_end", ctypes.c_uint32),
+        ("is_open", ctypes.c_uint32),
+        ("stop_reason", ctypes.c_uint32),
+        ("lowest_sp", ctypes.c_uint32),
+        ("millicycles", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint64),
+        ("runs", ctypes.POINTER(_Run)),
+        ("capacity", ctypes.c_uint64),
+        ("used", ctypes.c_uint64),
+        ("contexts", ctypes.POINTER(_Context)),
+        ("context_capacity", ctypes.c_uint32),
+        ("context_count", ctypes.c_uint32),
+        ("frames", ctypes.c_uint64 * DEPTH_MAX),
+    ]
+
+
+def native_library() -> Path | None:
+    """Return the built native tracer, if there is one."""
+    folder = Path(str(files("tinysim.simulator")))
+    candidates = (folder / f"_tracer{suffix}" for suffix in EXTENSION_SUFFIXES)
+    return next((path for path in candidates if path.exists()), None)
+
+
+class NativeTracer(Tracer):
+    """``_tracer.c`` behind ctypes."""
+
+    def __init__(
+        self, library: Path, engine: Engine, code: CodeMap, price: Pricer, instruction_limit: int
+    ) -> None:
+        self._library = ctypes.CDLL(str(library))
+        self._price, self._engine = price, engine
+        self._is_entry = np.ascontiguousarray(code.is_entry)
+        self._on_new = _OnNew(self._new)
+        self._state = _State(
+            code_base=code.base,
+            code_halves=len(self._is_entry),
+            is_entry=self._is_entry.ctypes.data,
+            instruction_limit=instruction_limit,
+            on_new=self._on_new,
+            stop=engine.stop_address,
+            read_register=engine.read_register_address,
+            sp_id=engine.sp_id,
+            deadline_millicycles=NEVER,
+            lowest_sp=NOTHING_LOWER,
+        )
+        self._close = self._library.ts_tracer_close
+        self._close.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+
+    def __del__(self) -> None:
+        self._library.ts_tracer_free(ctypes.byref(self._state))
+
+    @property
+    def callback_address(self) -> int:
+        """Address of the block callback."""
+        pointer = ctypes.cast(self._library.ts_tracer_block, ctypes.c_void_p)
+        assert pointer.value is not None
+        return pointer.value
+
+    @property
+    def state_address(self) -> int:
+        """Address of the callback's user data."""
+        return ctypes.addressof(self._state)
+
+    def _new(self, pointer: ctypes._Pointer[_Run]) -> None:
+        run = pointer.contents
+        try:
+            price = self._price(run.start, run.end, bool(run.is_taken))
+        except BaseException as error:  # cannot cross C: the machine raises it
+            self.error = error
+            self._state.stop_reason = STOP_LIMIT
+            self._engine.stop()
+            return
+        run.millicycles = price.millicycles
+        run.instructions = price.instructions
+        run.moves_sp = price.moves_sp
+        run.sp_above_low = price.sp_above_low
+        run.is_call = price.is_call
+
+    def enter(self, function: int) -> None:
+        """Begin in a function that the host or an exception calls."""
+        self._library.ts_tracer_enter(ctypes.byref(self._state), ctypes.c_uint32(function))
+
+    def leave(self) -> None:
+        """Leave what ``enter`` began, with all that it called."""
+        self._library.ts_tracer_leave(ctypes.byref(self._state))
+
+    def close(self, is_taken: bool) -> None:
+        """Count the open run at a stop."""
+        self._close(self.state_address, self._engine.handle, is_taken)
+
+    def clear(self) -> None:
+        """Forget counts, keep what runs cost and the shape of the call tree."""
+        self._library.ts_tracer_clear(ctypes.byref(self._state))
+        self.error = None
+
+    def watch(self, *, attention: bool, deadline_millicycles: int) -> None:
+        """Stop before the next block, or before the first one at a time; the very next runs."""
+        self._state.wants_attention = attention
+        self._state.deadline_millicycles = deadline_millicycles
+        self._state.lets_pass = True
+
+    def watch_next_block(self, deadline_millicycles: int) -> None:
+        """Stop before the next block, whatever it is, and move the deadline."""
+        self._state.wants_attention = True
+        self._state.deadline_millicycles = deadline_millicycles
+
+    def spend(self, millicycles: int) -> None:
+        """Let time pass that no instruction takes: exceptions, sleep."""
+        self._state.millicycles += millicycles
+
+    def counts(self) -> Iterator[RunCount]:
+        """Yield every run that was executed, in order of address."""
+        if not self._state.capacity:
+            return
+        raw = ctypes.string_at(self._state.runs, self._state.capacity * ctypes.sizeof(_Run))
+        table = np.frombuffer(raw, dtype=_Run)
+        executed = np.sort(table[(table["is_used"] != 0) & (table["count"] != 0)], order=_ORDER)
+        for row in executed:
+            yield RunCount(
+                int(row["start"]),
+                int(row["end"]),
+                int(row["context"]),
+                bool(row["is_taken"]),
+                int(row["count"]),
+            )
+
+    def contexts(self) -> tuple[Context, ...]:
+        """Return the call tree."""
+        rows = self._state.contexts[: self._state.context_count]
+        return tuple(Context(row.function, row.parent, row.calls) for row in rows)
+
+    @property
+    def millicycles(self) -> int:
+        """Thousandths of a cycle up to the last taken branch."""
+        return int(self._state.millicycles)
+
+    @property
+    def instructions(self) -> int:
+        """Instructions up to the last taken branch."""
+        return int(self._state.instructions)
+
+    @property
+    def lowest_sp(self) -> int:
+        """Lowest stack pointer seen."""
+        return int(self._state.lowest_sp)
+
+    @property
+    def open_start(self) -> int | None:
+        """Where the run that is being executed began."""
+        return int(self._state.run_start) if self._state.is_open else None
+
+    @property
+    def stop_reason(self) -> int:
+        """Why the tracer itself has stopped the emulator."""
+        return int(self._state.stop_reason)
+
+    def resume(self) -> None:
+        """Forget the stop."""
+        self._state.stop_reason = STOP_NONE

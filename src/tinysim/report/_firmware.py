@@ -1,0 +1,79 @@
+"""The report of foreign firmware: totals, functions and hottest instructions."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tinysim.report._table import printable, si
+from tinysim.simulator.profile import FirmwareProfile
+
+MAX_FUNCTIONS = 20
+
+
+def firmware_report(profile: FirmwareProfile) -> Group:
+    """Return the whole report."""
+    return Group(
+        Text.assemble(
+            (printable(profile.image_name), "bold"),
+            f" on {profile.board_title} ({profile.core}, {profile.clock_hz / 1e6:g} MHz "
+            f"{profile.clock_source}): {printable(profile.window)}",
+        ),
+        _functions(profile),
+        _hottest(profile),
+        *_totals(profile),
+    )
+
+
+def _functions(profile: FirmwareProfile) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("function", no_wrap=True)
+    for heading in ("calls", "self cycles", "share", "with callees", "instructions"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("mostly", no_wrap=True)
+    for one in profile.functions[:MAX_FUNCTIONS]:
+        causes = {"issue": one.own.issue_cycles, **one.own.stalls}
+        table.add_row(
+            Text(printable(one.name) if one.name != "?" else f"{one.address:#010x}"),
+            f"{one.calls:,}",
+            f"{one.own.cycles:,}",
+            f"{one.own.cycles / max(1, profile.cycles):.1%}",
+            f"{one.inclusive_cycles:,}",
+            f"{one.own.instructions:,}",
+            max(causes, key=lambda cause: causes[cause]),
+        )
+    if len(profile.functions) > MAX_FUNCTIONS:
+        rest = sum(one.own.cycles for one in profile.functions[MAX_FUNCTIONS:])
+        more = f"{len(profile.functions) - MAX_FUNCTIONS} more"
+        table.add_row(more, "", f"{rest:,}", f"{rest / max(1, profile.cycles):.1%}", "", "", "")
+    return table
+
+
+def _hottest(profile: FirmwareProfile) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("\nhottest", "executions", "instruction", "in", "line"):
+        table.add_column(heading, no_wrap=True)
+    for spot in profile.hottest[:10]:
+        table.add_row(
+            f"{spot.address:#010x}",
+            f"{spot.executions:,}",
+            Text(spot.text),
+            Text(printable(spot.function)),
+            Text(printable(spot.line)),
+        )
+    return table
+
+
+def _totals(profile: FirmwareProfile) -> list[Text]:
+    timing = profile.timing
+    stack = "unknown" if profile.stack_bytes is None else f"{profile.stack_bytes:,} B"
+    lines = [
+        f"\n{profile.cycles:,} cycles = {si(profile.latency_s, 's')}; "
+        f"{profile.total.instructions:,} instructions; exceptions {profile.exception_cycles:,}, "
+        f"asleep {profile.sleep_cycles:,} cycles; stack peak {stack}",
+        f"grade {timing.grade}, error {timing.error_low:+.0%} to {timing.error_high:+.0%}, "
+        f"fidelity {timing.fidelity}; image {profile.image_sha256[:16]}",
+    ]
+    lines += [f"note: {printable(note)}" for note in profile.notes]
+    return [Text(line) for line in lines]
