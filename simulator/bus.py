@@ -22,6 +22,28 @@ _BITS_OF_A_CHARACTER = 10
 _NEAR = 0x1_0000  # bytes behind a name's base that still belong to it
 
 
+class _Part:
+    """A block at work: its registers, its devices, its interrupt lines."""
+
+    def __init__(self, registers: Registers, devices: tuple[Device, ...], is_clock: bool) -> None:
+        self.registers, self.devices, self.is_clock = registers, devices, is_clock
+        self.base = registers.block.base
+        self.irqs = tuple(dict.fromkeys(row.irq for row in registers.block.interrupts))
+        self.version = 0  # of the registers when the lines were last looked at
+
+    def update(self, now: int) -> None:
+        """Bring the registers up to the present."""
+        for device in self.devices:
+            device.update(now)
+
+    def asserts(self, irq: int) -> bool:
+        """Tell whether the block asserts an interrupt line."""
+        registers = self.registers
+        return any(
+            row.irq == irq and registers.all_of(row.terms) & 1 for row in registers.block.interrupts
+        )
+
+
 class Bus:
     """Every peripheral of a chip.
 
@@ -59,24 +81,20 @@ class Bus:
         self._words: dict[int, int] = {}
         self._reported: set[int] = set()
         self._levels: dict[int, bool] = {}
+        self._uarts: dict[str, Uart] = {}
+        self._parts = {name: self._part(block) for name, block in family.blocks.items()}
+        self._active = [part for part in self._parts.values() if part.devices]
+        self._askable = [device.next_event for part in self._active for device in part.devices]
         self._places = {
-            block.base + register.offset: (name, register.name)
-            for name, block in family.blocks.items()
-            for register in block.registers.values()
+            part.base + register.offset: (part, register.name)
+            for part in self._parts.values()
+            for register in part.registers.block.registers.values()
             if register.offset is not None
         }
-        self._uarts: dict[str, Uart] = {}
-        self._devices = {
-            name: devices
-            for name, block in family.blocks.items()
-            if (devices := self._devices_of(block))
-        }
-        self._sharers: dict[int, list[str]] = {}
-        for name, block in family.blocks.items():
-            for interrupt in block.interrupts:
-                sharers = self._sharers.setdefault(interrupt.irq, [])
-                if name not in sharers:
-                    sharers.append(name)
+        self._sharers: dict[int, list[_Part]] = {}
+        for part in self._parts.values():
+            for irq in part.irqs:
+                self._sharers.setdefault(irq, []).append(part)
 
     @property
     def windows(self) -> tuple[tuple[int, int], ...]:
@@ -107,17 +125,21 @@ class Bus:
 
     def next_event_cycles(self) -> int | None:
         """Return when ``serve`` must be called, or None if nothing happens by itself."""
-        events = (device.next_event() for row in self._devices.values() for device in row)
-        return min((event for event in events if event is not None), default=None)
+        soonest = None
+        for next_event in self._askable:
+            event = next_event()
+            if event is not None and (soonest is None or event < soonest):
+                soonest = event
+        return soonest
 
     def serve(self, now: int) -> None:
         """Let happen what is due at ``now`` cycles."""
-        for name, devices in self._devices.items():
-            due = [event for device in devices if (event := device.next_event()) is not None]
-            if due and min(due) <= now:
-                for device in devices:
-                    device.update(now)
-                self._refresh(name)
+        soonest = self.next_event_cycles()
+        if soonest is None or soonest > now:
+            return
+        for part in self._active:
+            part.update(now)
+            self._refresh(part)
 
     def read(self, address: int, size: int) -> int:
         """Read 1, 2 or 4 bytes."""
@@ -136,23 +158,20 @@ class Bus:
             self._write_word((address & ~3) + 4, value >> 32, lanes >> 32)
 
     def _read_word(self, address: int) -> int:
-        address = self._plain(address)
-        place = self._places.get(address)
+        place = self._places.get(address) or self._places.get(self._plain(address))
         if place is None:
+            address = self._plain(address)
             self._report(address)
             return self._words.get(address, 0)
-        name, register = place
-        devices = self._devices.get(name)
-        if devices is None:
-            return self._registers[name].seen(register)
-        now = self._now_cycles()
-        for device in devices:
-            device.update(now)
-        value = self._registers[name].seen(register)
-        for device in devices:
+        part, register = place
+        if not part.devices:
+            return part.registers.seen(register)
+        part.update(self._now_cycles())
+        value = part.registers.seen(register)
+        for device in part.devices:
             if (effect := device.read(register)) is not None:
                 value = effect
-        self._refresh(name)
+        self._refresh(part)
         return value
 
     def _write_word(self, address: int, value: int, lanes: int) -> None:
@@ -164,17 +183,15 @@ class Bus:
             self._report(plain)
             self._words[plain] = self._words.get(plain, 0) & ~lanes | value
             return
-        name, register = place
-        devices = self._devices.get(name, ())
-        now = self._now_cycles() if devices or name in self._clocks.blocks else 0
-        for device in devices:
-            device.update(now)
-        self._registers[name].write(register, value, lanes)
-        for device in devices:
+        part, register = place
+        now = self._now_cycles() if part.devices or part.is_clock else 0
+        part.update(now)
+        part.registers.write(register, value, lanes)
+        for device in part.devices:
             device.written(register, value, now)
-        if name in self._clocks.blocks:
+        if part.is_clock:
             self._reclock(now)
-        self._refresh(name)
+        self._refresh(part)
 
     def _plain(self, address: int) -> int:
         """Return the register behind an atomic alias."""
@@ -183,48 +200,38 @@ class Bus:
 
     def _combined(self, address: int, alias: int, value: int, lanes: int) -> int:
         """Return what a write to an atomic alias makes of a register."""
-        place = self._places.get(address)
-        old = self._words.get(address, 0) if place is None else self._seen(*place)
+        old, place = self._words.get(address, 0), self._places.get(address)
+        if place is not None:
+            part, register = place
+            old = part.registers.seen(register)
         if alias == 0x1000:
             return old ^ value & lanes
         return old | value & lanes if alias == 0x2000 else old & ~(value & lanes)
 
-    def _seen(self, name: str, register: str) -> int:
-        return self._registers[name].seen(register)
-
     def _reclock(self, now: int) -> None:
         """Let everything that counts go on with the clocks of now."""
-        before = self._clocks.core_hz(), [self._clocks.exact(node) for node in self._nodes()]
+        before = self._clocks.all()
         self._clocks.forget()
-        if before == (self._clocks.core_hz(), [self._clocks.exact(n) for n in self._nodes()]):
+        if before == self._clocks.all():
             return
-        for devices in self._devices.values():
-            for device in devices:
-                device.update(now)
+        for part in self._active:
+            part.update(now)
+            for device in part.devices:
                 device.reclock(now)
 
-    def _nodes(self) -> tuple[str, ...]:
-        return tuple(self.family.clock.nodes)
-
-    def _refresh(self, name: str) -> None:
+    def _refresh(self, part: _Part) -> None:
         """Tell the interrupt lines of a block that have changed."""
-        for interrupt in self.family.blocks[name].interrupts:
-            irq = interrupt.irq
-            level = any(self._is_active(sharer, irq) for sharer in self._sharers[irq])
+        if part.version == part.registers.version:
+            return
+        part.version = part.registers.version
+        for irq in part.irqs:
+            level = any(sharer.asserts(irq) for sharer in self._sharers[irq])
             if level != self._levels.get(irq, False):
                 self._levels[irq] = level
                 self._set_irq(irq, level)
 
-    def _is_active(self, name: str, irq: int) -> bool:
-        """Tell whether a block asserts a line."""
-        registers = self._registers[name]
-        return any(
-            interrupt.irq == irq and registers.all_of(interrupt.terms) & 1
-            for interrupt in registers.block.interrupts
-        )
-
-    def _devices_of(self, block: Block) -> list[Device]:
-        """Make what a block does."""
+    def _part(self, block: Block) -> _Part:
+        """Make a block and what it does."""
         registers = self._registers[block.name]
         devices: list[Device] = []
         if block.uart is not None:
@@ -237,7 +244,7 @@ class Bus:
             devices.append(Divider(registers, block.divider))
         if block.spinlocks is not None:
             devices.append(Spinlocks(registers, block.spinlocks))
-        return devices
+        return _Part(registers, tuple(devices), block.name in self._clocks.blocks)
 
     def _character_cycles(self) -> int:
         """Return how long a character takes on the line."""

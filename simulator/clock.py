@@ -64,6 +64,10 @@ class Clocks:
             self._known[name] = self._computed(self._tree.nodes[name]) if name else None
         return self._known[name]
 
+    def all(self) -> dict[str, Fraction | None]:
+        """Return every frequency by its node's name."""
+        return {name: self.exact(name) for name in self._tree.nodes}
+
     def wait_states(self) -> int | None:
         """Return the flash wait states that are set, or None where there is no such register."""
         bits = self._tree.wait_states

@@ -17,6 +17,13 @@ class Registers:
     def __init__(self, block: Block) -> None:
         self.block = block
         self.stored = {name: register.reset for name, register in block.registers.items()}
+        #: Grows whenever a flag or a register changes that an interrupt may depend on.
+        self.version = 0
+        self._derived = {
+            register.name
+            for register in block.registers.values()
+            if register.follows or register.decodes or register.reads_as is not None
+        }
 
     def field(self, bits: Bits) -> int:
         """Return stored bits, shifted down."""
@@ -24,11 +31,13 @@ class Registers:
 
     def raise_bits(self, bits: Iterable[Bits]) -> None:
         """Set bits to 1."""
+        self.version += 1
         for one in bits:
             self.stored[one.register] |= one.mask
 
     def drop_bits(self, bits: Iterable[Bits]) -> None:
         """Set bits to 0."""
+        self.version += 1
         for one in bits:
             self.stored[one.register] &= ~one.mask
 
@@ -42,6 +51,8 @@ class Registers:
 
     def seen(self, name: str) -> int:
         """Return what software reads."""
+        if name not in self._derived:
+            return self.stored[name]
         register = self.block.registers[name]
         if register.reads_as is not None:
             return register.reads_as
@@ -55,6 +66,7 @@ class Registers:
 
     def write(self, name: str, value: int, lanes: int) -> None:
         """Write the bits in ``lanes``, and do what the write does elsewhere in the block."""
+        self.version += 1
         register = self.block.registers[name]
         old, mask = self.stored[name], register.write_mask & lanes
         cleared = register.clear_by_zero & lanes & ~value

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _WFI, _WFE, _YIELD, _SEV = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf", b"\x40\xbf"
 _INTERRUPT_SVC = 2
+#: How fast a script types: fast enough not to wait for, slow enough for an interrupt a character.
+_CONSOLE_BAUD = 921_600
 
 
 @dataclass(frozen=True)
@@ -369,7 +371,7 @@ class Machine:
             self.nvic.set_line,
             self.notes.append,
             hse_hz=self.board.hse_hz,
-            baud=None,
+            baud=_CONSOLE_BAUD,
         )
         for base, size_bytes in bus.windows:
             self._map_registers(
