@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -49,12 +50,21 @@ paddings = st.sampled_from(["SAME", "VALID"])
 activations = st.sampled_from(["NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
 zero_points = st.one_of(st.integers(-128, 127), st.integers(-9, 9), st.sampled_from([-128, 127]))
 seeds = st.integers(0, 2**32 - 1)
-shapes = st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple)
+shapes = st.builds(
+    lambda front, last: (*front, last),
+    st.lists(st.integers(1, 5), max_size=3),
+    st.integers(1, 40),
+)
+
+
+def exponents(low: float, high: float) -> st.SearchStrategy[float]:
+    """Logarithms of scales and of their ratios: whole ones give ties, where rounding shows."""
+    return st.one_of(st.integers(math.ceil(low), math.floor(high)), st.floats(low, high))
 
 
 def scales(low: float, high: float) -> st.SearchStrategy[float]:
-    """Powers of two between ``2**low`` and ``2**high``, rounded to single precision."""
-    return st.floats(low, high).map(lambda exponent: float(np.float32(2.0**exponent)))
+    """Scales between ``2**low`` and ``2**high``, in single precision."""
+    return exponents(low, high).map(lambda exponent: float(np.float32(2.0**exponent)))
 
 
 @st.composite
@@ -93,10 +103,9 @@ def weights(
     terms = prod(shape[1:3]) if axis == 3 else prod(shape) // channels
     spread = 74 * 74 * terms**0.5  # 74 is the standard deviation of a spread int8
     out = models.int8((), draw(scales(-8, 1)), draw(zero_points))
-    if is_usual := draw(st.sampled_from([True, True, True, False])):
-        exponent = np.log2(60 / spread) + draw(st.floats(-3, 3))
-    else:
-        exponent = draw(st.floats(-36, 6))
+    is_usual = draw(st.sampled_from([True, True, True, False]))
+    middle = math.log2(60 / spread)
+    exponent = draw(exponents(middle - 3, middle + 3) if is_usual else exponents(-36, 6))
     largest = out.scales[0] * 2.0**exponent / x.scales[0]
     below = [1.0]
     if draw(st.booleans()):
@@ -116,8 +125,8 @@ def images(draw: Draw, window: Pair, dilation: Pair, padding: str, channels: int
     smallest = (1, 1)
     if padding == "VALID":
         smallest = ((window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1)
-    height = smallest[0] + draw(st.integers(0, 6))
-    width = smallest[1] + draw(st.integers(0, 6))
+    height = smallest[0] + draw(st.integers(0, 9))
+    width = smallest[1] + draw(st.integers(0, 9))
     return draw(tensors((draw(st.integers(1, 2)), height, width, channels)))
 
 
@@ -125,7 +134,7 @@ def images(draw: Draw, window: Pair, dilation: Pair, padding: str, channels: int
 def convolutions(draw: Draw) -> Case:
     window, dilation, padding = draw(pairs), draw(dilations), draw(paddings)
     x = draw(images(window, dilation, padding, draw(st.integers(1, 9))))
-    shape = (draw(st.integers(1, 6)), *window, x.shape[3])
+    shape = (draw(st.integers(1, 9)), *window, x.shape[3])
     model = models.conv_2d(
         x,
         *draw(weights(x, shape, axis=0)),
@@ -155,7 +164,7 @@ def depthwise_convolutions(draw: Draw) -> Case:
 
 @st.composite
 def products(draw: Draw) -> Case:
-    features, rows = draw(st.integers(1, 40)), draw(st.integers(1, 12))
+    features, rows = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     x = draw(tensors((draw(st.integers(1, 3)), features)))
     filter_, bias, out = draw(weights(x, (rows, features), axis=0))
     model = models.fully_connected(
@@ -215,7 +224,7 @@ def means(draw: Draw) -> Case:
 
 @st.composite
 def softmaxes(draw: Draw) -> Case:
-    shape = (*draw(shapes)[:2], draw(st.integers(1, 40)))
+    shape = draw(shapes)
     x = draw(st.one_of(tensors(shape, low=-7, high=0), tensors(shape, low=-16, high=4)))
     model = models.softmax(x, beta=draw(st.sampled_from([1.0, 0.25, 3.0])))
     return Case(model, (draw(activation_values(shape)),))
@@ -223,7 +232,7 @@ def softmaxes(draw: Draw) -> Case:
 
 @st.composite
 def log_softmaxes(draw: Draw) -> Case:
-    shape = (*draw(shapes)[:2], draw(st.integers(1, 40)))
+    shape = draw(shapes)
     random = np.random.default_rng(draw(seeds))
     spread = draw(st.sampled_from([0.0, 1e-3, 1.0, 20.0, 1e4]))
     values = (random.normal(size=shape) * spread).astype("float32")
