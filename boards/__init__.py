@@ -75,11 +75,16 @@ class Placement:
 
 @dataclass(frozen=True)
 class MemoryAccuracy:
-    """Error band that this board's memory system adds to the core's, as fractions."""
+    """How well time on this board is known.
+
+    With grade A the band is what was found on this board, core included; without one it is what
+    the memory system adds to the core's band. The error is ``(simulated - measured) / measured``.
+    """
 
     error_low: float
     error_high: float
     source: str
+    grade: str | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +227,8 @@ def _contradictions(board: Board) -> list[str]:
     for low, high in pairwise(ordered):
         if low.end > high.base:
             found.append(f"regions {low.name} and {high.name} overlap")
+    if board.memory_accuracy.grade not in (None, "A"):
+        found.append("memory_accuracy: grade is A, or left out")
     names = {region.name for region in board.regions}
     place = board.placement
     for used in (place.code, place.data, place.stack, *place.arena):

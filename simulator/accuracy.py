@@ -10,6 +10,8 @@ from tinysim.simulator.profile import Timing
 def timing_of(board: Board, core: Core) -> Timing:
     """Join the core's error band with what the board's memory system adds to it."""
     accuracy, memory = core.accuracy, board.memory_accuracy
+    if memory.grade == "A":
+        return Timing(memory.grade, memory.error_low, memory.error_high, 1, memory.source)
     return Timing(
         grade=accuracy.grade,
         error_low=(1 + accuracy.error_low) * (1 + memory.error_low) - 1,

@@ -31,7 +31,8 @@ class Counter:
     ) -> None:
         self._registers, self._role = registers, role
         self._ticks_per_cycle = ticks_per_cycle
-        self._settings = {bits.register for bits in self._fields()}
+        self._settings = tuple({bits.register: None for bits in self._fields()})
+        self._configured: list[int] = []
         self._since = self._checked = 0
         # The count is (base + cycles since * rate) / scale: whole numbers, for speed.
         self._base, self._rate, self._scale = 0, 0, 1
@@ -64,7 +65,7 @@ class Counter:
             self._restart(value, now)
         elif clears and role.clear is not None and value & role.clear.mask:
             self._restart(0, now)
-        elif register in self._settings:
+        elif self._configured != [self._registers.stored[name] for name in self._settings]:
             self.reclock(now)
 
     def reclock(self, now: int) -> None:
@@ -95,8 +96,9 @@ class Counter:
     def _configure(self, count: Fraction) -> None:
         """Go on from a count with the rate and period that the registers say."""
         role = self._role
+        self._configured = [self._registers.stored[name] for name in self._settings]
         self._period = max(1, int(factor(role.period, self._registers)))
-        is_on = role.enable is None or self._registers.field(role.enable)
+        is_on = self._period > 1 and (role.enable is None or self._registers.field(role.enable))
         divisor = factor(role.divide, self._registers)
         rate = self._ticks_per_cycle(role.clock)
         ticks = rate / divisor if is_on and divisor and rate else Fraction(0)

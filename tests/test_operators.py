@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import tflite_models as models
@@ -318,8 +318,22 @@ def test_depthwise_conv_2d_equals_tflm(model_file: Path, case: Case) -> None:
     assert_same(case, model_file)
 
 
+def product_on_ties() -> Case:
+    """A product whose multiplier is a power of two, but for the last bit of how it is computed.
+
+    ``input_scale * filter_scale`` is 2**-5 in single precision and a little less in double.
+    """
+    x, out = models.int8((1, 1), 2.378414154052734, -128), models.int8((), 1.0)
+    filter_ = models.constant(
+        np.arange(-8, 8, dtype="int8").reshape(16, 1), (0.013139006681740284,)
+    )
+    bias = models.constant(np.zeros(16, "int32"), (2.0**-5,))
+    return Case(models.fully_connected(x, filter_, bias, out), (np.array([[-112]], "int8"),))
+
+
 @with_oracle
 @examples
+@example(case=product_on_ties())
 @given(case=products())
 def test_fully_connected_equals_tflm(model_file: Path, case: Case) -> None:
     assert_same(case, model_file)

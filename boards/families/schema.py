@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 ALL_BITS = 0xFFFF_FFFF
 
@@ -17,7 +18,7 @@ class Bits:
     low: int
     block: str = ""
 
-    @property
+    @cached_property
     def mask(self) -> int:
         """The bits in their place."""
         return ((2 << self.high) - 1) & ~((1 << self.low) - 1)
