@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ ARENA_BYTES = 256 * 1024
 class Case:
     """A model and values for its inputs."""
 
-    model: bytes
+    model: bytes = field(repr=False)
     inputs: tuple[Array, ...]
 
 
@@ -318,22 +318,21 @@ def test_depthwise_conv_2d_equals_tflm(model_file: Path, case: Case) -> None:
     assert_same(case, model_file)
 
 
-def product_on_ties() -> Case:
-    """A product whose multiplier is a power of two, but for the last bit of how it is computed.
+def product_of_all_weights() -> Case:
+    """A product whose multiplier is a power of two, but for how it is computed: ties show that.
 
     ``input_scale * filter_scale`` is 2**-5 in single precision and a little less in double.
     """
     x, out = models.int8((1, 1), 2.378414154052734, -128), models.int8((), 1.0)
-    filter_ = models.constant(
-        np.arange(-8, 8, dtype="int8").reshape(16, 1), (0.013139006681740284,)
-    )
-    bias = models.constant(np.zeros(16, "int32"), (2.0**-5,))
-    return Case(models.fully_connected(x, filter_, bias, out), (np.array([[-112]], "int8"),))
+    weights = np.arange(-128, 128, dtype="int8").reshape(256, 1)
+    filter_ = models.constant(weights, (0.013139006681740284,))
+    bias = models.constant(np.zeros(256, "int32"), (2.0**-5,))
+    return Case(models.fully_connected(x, filter_, bias, out), (np.array([[-127]], "int8"),))
 
 
 @with_oracle
 @examples
-@example(case=product_on_ties())
+@example(case=product_of_all_weights())
 @given(case=products())
 def test_fully_connected_equals_tflm(model_file: Path, case: Case) -> None:
     assert_same(case, model_file)

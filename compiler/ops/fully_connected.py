@@ -85,19 +85,6 @@ class FullyConnected(Operator):
             "activation_min": low,
             "activation_max": high,
         }
-        channels = channel_table(bias, self._multipliers(x, filter_, out))
+        multipliers = per_channel_multipliers(x, filter_, out, filter_.shape[0])
+        channels = channel_table(bias, multipliers)
         return KernelCall("fully_connected_s8", params, (x,), outputs, (filter_.data, channels))
-
-    @staticmethod
-    def _multipliers(x: Tensor, filter_: Tensor, out: Tensor) -> list[float]:
-        """Return the multiplier of each row.
-
-        With one scale for all rows the reference multiplies the two scales in single precision
-        first; this decides the last bit.
-        """
-        assert filter_.quant is not None
-        rows = filter_.shape[0]
-        if len(filter_.quant.scale) > 1:
-            return per_channel_multipliers(x, filter_, out, rows)
-        product = float(np.float32(x.scale) * np.float32(filter_.scale))
-        return [product / out.scale] * rows

@@ -135,17 +135,18 @@ def read_image(path: Path, flash_base: int) -> Image:
     """
     where = printable(path.name.encode(errors="surrogateescape"))
     try:
-        with path.open("rb") as file:
-            blob = file.read(MAX_FILE_BYTES + 1)
+        if path.exists() and not path.is_file():
+            raise SimulationError("is no regular file", where=where, fix="give an image")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise SimulationError(
+                "is larger than an image for a microcontroller can be",
+                where=where,
+                fix=f"give a file of up to {MAX_FILE_BYTES // 2**20} MiB",
+            )
+        blob = path.read_bytes()
     except (OSError, ValueError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SimulationError(what, where=where, fix="check the path") from error
-    if len(blob) > MAX_FILE_BYTES:
-        raise SimulationError(
-            "is larger than an image for a microcontroller can be",
-            where=where,
-            fix=f"give a file of up to {MAX_FILE_BYTES // 2**20} MiB",
-        )
     reader = READERS.get(path.suffix.lower())
     if reader is None and blob.startswith(_ELF_MAGIC):
         reader = "elf"
