@@ -31,6 +31,10 @@ class _Part:
         self.irqs = tuple(dict.fromkeys(row.irq for row in registers.block.interrupts))
         self.version = 0  # of the registers when the lines were last looked at
 
+    def is_live(self) -> bool:
+        """Tell whether anything here depends on the time."""
+        return any(device.is_live() for device in self.devices)
+
     def update(self, now: int) -> None:
         """Bring the registers up to the present."""
         for device in self.devices:
@@ -166,7 +170,8 @@ class Bus:
         part, register = place
         if not part.devices:
             return part.registers.seen(register)
-        part.update(self._now_cycles())
+        if part.is_live():
+            part.update(self._now_cycles())
         value = part.registers.seen(register)
         for device in part.devices:
             if (effect := device.read(register)) is not None:

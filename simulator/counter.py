@@ -39,6 +39,10 @@ class Counter:
         self._period = 1 << 32
         self._configure(Fraction(0))
 
+    def is_live(self) -> bool:
+        """Tell whether it counts."""
+        return self._rate != 0
+
     def update(self, now: int) -> None:
         """Put the present count into its registers, and raise the flags of what was passed."""
         count = self._count(now)
@@ -108,6 +112,7 @@ class Counter:
     def _restart(self, value: int, now: int) -> None:
         self._since, self._checked = now, value
         self._configure(Fraction(value))
+        self.update(now)
 
     def _count(self, now: int) -> int:
         """Return the count, without wrapping."""

@@ -18,6 +18,9 @@ _WORD = 0xFFFF_FFFF
 class Device(Protocol):
     """A role of a block. Times are in cycles of the core clock since reset."""
 
+    def is_live(self) -> bool:
+        """Tell whether ``update`` may have something to do."""
+
     def update(self, now: int) -> None:
         """Bring the registers up to the present."""
 
@@ -74,6 +77,10 @@ class Uart:
             self._due = max(self._due, self._now_cycles() + self._character_cycles())
         self._queue.extend(data)
 
+    def is_live(self) -> bool:
+        """Tell whether characters wait to be delivered."""
+        return bool(self._queue)
+
     def update(self, now: int) -> None:
         """Deliver the next character if it is time."""
         if not self._queue or now < self._due:
@@ -115,6 +122,10 @@ class Divider:
     def __init__(self, registers: Registers, role: DividerRole) -> None:
         self._registers, self._role = registers, role
         self._is_signed = False
+
+    def is_live(self) -> bool:
+        """Never: it does not depend on the time."""
+        return False
 
     def update(self, now: int) -> None:
         """Nothing happens by itself."""
@@ -160,6 +171,10 @@ class Spinlocks:
         names = registers.block.registers.values()
         self._index = {row.name: at[row.offset] for row in names if row.offset in at}
         self._claimed: set[str] = set()
+
+    def is_live(self) -> bool:
+        """Never: it does not depend on the time."""
+        return False
 
     def update(self, now: int) -> None:
         """Nothing happens by itself."""

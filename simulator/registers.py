@@ -17,8 +17,9 @@ class Registers:
     def __init__(self, block: Block) -> None:
         self.block = block
         self.stored = {name: register.reset for name, register in block.registers.items()}
-        #: Grows whenever a flag or a register changes that an interrupt may depend on.
+        #: Grows whenever a flag or a register changes that others may depend on.
         self.version = 0
+        self._known: dict[str, int] = {}  # derived values, as of now
         self._derived = {
             register.name
             for register in block.registers.values()
@@ -31,13 +32,13 @@ class Registers:
 
     def raise_bits(self, bits: Iterable[Bits]) -> None:
         """Set bits to 1."""
-        self.version += 1
+        self._change()
         for one in bits:
             self.stored[one.register] |= one.mask
 
     def drop_bits(self, bits: Iterable[Bits]) -> None:
         """Set bits to 0."""
-        self.version += 1
+        self._change()
         for one in bits:
             self.stored[one.register] &= ~one.mask
 
@@ -53,6 +54,12 @@ class Registers:
         """Return what software reads."""
         if name not in self._derived:
             return self.stored[name]
+        if name not in self._known:
+            self._known[name] = self._derive(name)
+        return self._known[name]
+
+    def _derive(self, name: str) -> int:
+        """Compute what software reads."""
         register = self.block.registers[name]
         if register.reads_as is not None:
             return register.reads_as
@@ -66,7 +73,7 @@ class Registers:
 
     def write(self, name: str, value: int, lanes: int) -> None:
         """Write the bits in ``lanes``, and do what the write does elsewhere in the block."""
-        self.version += 1
+        self._change()
         register = self.block.registers[name]
         old, mask = self.stored[name], register.write_mask & lanes
         cleared = register.clear_by_zero & lanes & ~value
@@ -77,6 +84,11 @@ class Registers:
             self.stored[copy.target.register] |= _placed(copy, value & lanes)
         for copy in register.flips:
             self.stored[copy.target.register] ^= _placed(copy, value & lanes)
+
+    def _change(self) -> None:
+        """Forget what was derived from the state that changes now."""
+        self.version += 1
+        self._known.clear()
 
 
 def _placed(copy: Copy, value: int) -> int:

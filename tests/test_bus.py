@@ -455,6 +455,7 @@ def test_wait_states_that_firmware_sets(family: str, value: int, wait_states: in
     chip = Chip(family)
     chip.put("FLASH.ACR", value)
     assert chip.get("FLASH.ACR") == value
+    assert chip.bus.field("FLASH", "ACR") == value
     assert chip.bus.wait_states() == wait_states
 
 
@@ -472,6 +473,10 @@ def test_timer_counts_simulated_time_through_its_prescaler() -> None:
     chip.put("TIM5.CR1", 0)
     chip.now = 5000
     assert chip.get("TIM5.CNT") == 100
+    chip.put("TIM5.EGR", 1)
+    assert chip.get("TIM5.CNT") == 0
+    assert chip.get("TIM5.SR") & 1
+    chip.put("TIM5.SR", 0)
     chip.put("TIM5.CNT", 0xFFFF_FFFF)
     chip.put("TIM5.CR1", 1)
     chip.now = 5004

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.firmware import assembly, call, counted, machine
+from tinysim.boards import load_board
 from tinysim.errors import FaultError, LimitError, SimulationError
+from tinysim.simulator.cores import load_core
 from tinysim.simulator.functions import call_paths, function_profiles
 from tinysim.simulator.images.elf import read_elf
-from tinysim.simulator.machine import Limits
+from tinysim.simulator.machine import Limits, Machine
 
 ALL_BOARDS = ("generic_m0plus", "generic_m4", "generic_m7", "generic_m33")
 
@@ -205,6 +209,15 @@ def test_second_call_counts_the_same_as_the_first() -> None:
         call(loaded, "probe", 0)
         counts.append(list(loaded.tracer.counts()))
     assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("base", ["0xC0000000", "0x07000000"])
+def test_memory_that_the_board_does_not_have_is_refused(base: str) -> None:
+    image = machine("int main(void) { return 0; }").image
+    ends = (*image.ends, int(base, 16) + 64)
+    board = load_board("generic_m4")
+    with pytest.raises(SimulationError, match=r"does not have|below all memory"):
+        Machine(board, load_core(board.core), replace(image, ends=ends))
 
 
 @pytest.mark.parametrize("blob", [b"", b"not an ELF", b"\x7fELF" + bytes(60)])

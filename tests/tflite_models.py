@@ -80,15 +80,24 @@ def build_model(
     outputs: Sequence[int],
     subgraphs: int = 1,
 ) -> bytes:
-    """Return the bytes of a model; ``subgraphs`` equal ones if more than one is asked for."""
+    """Return the bytes of a model; ``subgraphs`` equal ones if another number is asked for.
+
+    An object that is given several times is written once and referred to several times.
+    """
     builder = flatbuffers.Builder(1024)
-    # Buffer 0 is the empty one; a tensor's buffer stands one behind its index.
-    buffers = _tables(builder, [_buffer(builder, None)] + [_buffer(builder, t) for t in tensors])
+    # Buffer 0 is the empty one; a tensor's own buffer stands one behind its place.
+    own = list({id(tensor): tensor for tensor in tensors}.values())
+    buffers = _tables(builder, [_buffer(builder, None)] + [_buffer(builder, t) for t in own])
     names = list(dict.fromkeys(operator.name for operator in operators))
     codes = _tables(builder, [_operator_code(builder, name) for name in names])
+    written = {id(t): _tensor(builder, t, i) for i, t in enumerate(own, start=1)}
+    called = {
+        id(o): _operator(builder, o, names.index(o.name))
+        for o in {id(o): o for o in operators}.values()
+    }
     parts = (
-        _tables(builder, [_tensor(builder, t, i + 1) for i, t in enumerate(tensors)]),
-        _tables(builder, [_operator(builder, o, names.index(o.name)) for o in operators]),
+        _tables(builder, [written[id(tensor)] for tensor in tensors]),
+        _tables(builder, [called[id(operator)] for operator in operators]),
         _int32s(builder, inputs),
         _int32s(builder, outputs),
     )

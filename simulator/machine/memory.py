@@ -16,6 +16,9 @@ PAINT = 0xC5
 #: Where a called function returns to: a page of its own in the code area that no chip here uses.
 RETURN_ADDRESS = 0x1EEE_E000
 
+#: How far an image that is too large may reach beyond a region.
+WIDENED_MAX_BYTES = 128 * 2**20
+
 _PAGE = 4096
 _CODE = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
 
@@ -35,6 +38,17 @@ def region_at(board: Board, address: int) -> MemoryRegion:
     return max(below, key=lambda region: region.base)
 
 
+def _check_room(board: Board, region: MemoryRegion, end: int) -> None:
+    """Refuse what is no overflow of a region but memory that the board does not have."""
+    above = [other.base for other in board.regions if other.base > region.base]
+    if end > min([*above, region.end + WIDENED_MAX_BYTES]):
+        raise SimulationError(
+            f"uses memory up to {end:#010x}, which {board.name} does not have",
+            where="image",
+            fix="link for this board's memory map, or choose the board that it was made for",
+        )
+
+
 def map_memory(engine: Any, board: Board, image: Image) -> None:
     """Map every region, as large as the board's or as the image needs; paint RAM; load."""
     tops = {region.name: region.end for region in board.regions}
@@ -44,6 +58,7 @@ def map_memory(engine: Any, board: Board, image: Image) -> None:
     for end in used:
         region = region_at(board, end - 1)
         tops[region.name] = max(tops[region.name], end)
+        _check_room(board, region, end)
     for region in board.regions:
         base = region.base // _PAGE * _PAGE
         size = -(-(tops[region.name] - base) // _PAGE) * _PAGE
