@@ -31,7 +31,7 @@ from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, RunPrice
 if TYPE_CHECKING:
     from tinysim.simulator.bus import Bus
 
-_WFI, _WFE, _YIELD, _SEV = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf", b"\x40\xbf"
+_WFI, _WFE, _YIELD = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf"
 _INTERRUPT_SVC = 2
 #: How fast a script types: fast enough not to wait for, slow enough for an interrupt a character.
 _CONSOLE_BAUD = 921_600
