@@ -48,6 +48,11 @@ class SystemControl:
         """Where the vectors stand."""
         return self._words[VTOR] & ~0x7F
 
+    @property
+    def is_fpu_enabled(self) -> bool:
+        """Whether CPACR gives full access to the FPU."""
+        return self._words.get(CPACR, 0) >> 20 & 0xF == 0xF
+
     def read(self, offset: int, size: int) -> int:
         """Read 1, 2 or 4 bytes at an offset from 0xE000_0000."""
         word = self._read_word(offset & ~3)

@@ -98,6 +98,22 @@ def test_fault_names_access_and_place(board: str, body: str, what: str) -> None:
         assert f"pc {caught.value.pc:#010x} in probe" in str(caught.value)
 
 
+@pytest.mark.parametrize("board", ["generic_m4", "generic_m7", "generic_m33"])
+def test_fpu_before_it_is_enabled_is_a_fault(board: str) -> None:
+    loaded = machine(assembly("vadd.f32 s0, s1, s2\nbx lr"), board)
+    loaded.boot("main")
+    loaded.system.write(0xED88, 4, 0)
+    with pytest.raises(FaultError, match="uses the FPU before CPACR enables it"):
+        call(loaded, "probe", 0)
+
+
+def test_compare_and_branch_is_no_instruction_of_the_m0plus() -> None:
+    loaded = machine(assembly(".inst.n 0xb100\nbx lr"), "generic_m0plus")  # cbz r0, .+4
+    loaded.boot("main")
+    with pytest.raises(SimulationError, match=r"Cortex-M0\+ has no instruction like cbz"):
+        call(loaded, "probe", 1)
+
+
 def test_supervisor_call_ends_in_the_default_handler_that_sleeps() -> None:
     loaded = machine(assembly("svc 0\nbx lr"))
     loaded.boot("main")

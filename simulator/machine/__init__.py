@@ -235,6 +235,13 @@ class Machine:
             level += one.sp_step or 0
             levels.append(level)
         if any(one.kind.startswith("fp") for one in run):
+            if not self.system.is_fpu_enabled:  # Unicorn's FPU is always on
+                raise fault(
+                    "uses the FPU before CPACR enables it",
+                    self.image,
+                    start,
+                    "set CPACR's bits 20 to 23 in the start-up code",
+                )
             self._unit.has_fp_context = True
         known = all(one.sp_step is not None for one in run)
         return RunPrice(
