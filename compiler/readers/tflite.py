@@ -88,6 +88,8 @@ class _Reader:
         self.model = tflite.Model.GetRootAs(blob, 0)
         self.problems: list[str] = []
         self.unsupported: list[str] = []
+        # A small file may refer to one large vector thousands of times.
+        self._budget = 16 * len(blob) + 1_000_000
 
     def graph(self, name: str, sha256: str) -> Graph:
         """Read everything, then complain of everything at once."""
@@ -129,6 +131,12 @@ class _Reader:
         if not 0 <= length <= len(self.blob):
             raise ValueError(f"a vector of {length} elements in {len(self.blob)} bytes")
         return length
+
+    def _charge(self, length: int) -> None:
+        """Count what is read, so that a file cannot cost more than its size allows."""
+        self._budget -= self._length(length)
+        if self._budget < 0:
+            raise ValueError("the file lists the same data again and again")
 
     def _range(self, length: int) -> range:
         return range(self._length(length))
@@ -184,18 +192,23 @@ class _Reader:
 
     def _text(self, raw: bytes | None) -> str:
         """Make a name from the file fit to be shown: printable, short."""
+        self._charge(len(raw or b""))
         text = (raw or b"").decode("utf-8", "replace")
         shown = "".join(char if char.isprintable() else "?" for char in text)
         return shown if len(shown) <= 80 else shown[:77] + "..."
 
     def _ints(self, vector: Any) -> tuple[int, ...]:
         """Return a vector of integers; an absent one reads as 0."""
-        return () if isinstance(vector, int) else tuple(int(value) for value in vector)
+        if isinstance(vector, int):
+            return ()
+        self._charge(len(vector))
+        return tuple(int(value) for value in vector)
 
     def _quant(self, table: Any, dtype: DType, label: str) -> Quant | None:
         """Read affine quantization, if the tensor has any."""
         if table is None or dtype is DType.FLOAT32 or not table.ScaleLength():
             return None
+        self._charge(table.ScaleLength())
         scale = tuple(float(value) for value in table.ScaleAsNumpy())
         zero_point = self._ints(table.ZeroPointAsNumpy()) or (0,) * len(scale)
         if len(zero_point) != len(scale) or not all(np.isfinite(s) and s > 0 for s in scale):
@@ -215,6 +228,7 @@ class _Reader:
         if buffer == 0 or not table.DataLength():
             return None
         raw = table.DataAsNumpy()
+        self._charge(len(raw))
         if len(raw) != prod(shape) * dtype.itemsize:
             self.problems.append(
                 f"{label} of shape {list(shape)} has {len(raw)} bytes of data, "
