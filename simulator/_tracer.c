@@ -19,7 +19,7 @@
 enum { DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
 
 /** Why the tracer itself has stopped the emulator. */
-enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2 };
+enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3 };
 
 /** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
 typedef struct {
@@ -64,6 +64,7 @@ struct ts_tracer {
     int32_t sp_id;
     uint32_t wants_attention;   /**< stop before the next block */
     uint64_t deadline_millicycles; /**< stop before the first block at or behind it */
+    uint32_t stack_floor; /**< stop behind a run in which SP went below */
     uint32_t lets_pass; /**< the next block runs whatever is wanted: the host has just seen it */
     /* State. */
     uint32_t context;
@@ -250,6 +251,9 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
         if (low < t->lowest_sp) {
             t->lowest_sp = low;
         }
+        if (low < t->stack_floor) {
+            halt(t, emulator, STOP_STACK);
+        }
     }
     if (t->instructions >= t->instruction_limit) {
         halt(t, emulator, STOP_LIMIT);
@@ -271,7 +275,7 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
     if (is_due && !t->lets_pass) {
         const ts_run *const run = close_run(t, emulator, !follows);
-        if (!follows && t->stop_reason == STOP_NONE) {
+        if (!follows && t->stop_reason != STOP_LIMIT) {
             follow(t, start, run);
         }
         if (t->stop_reason == STOP_NONE) {
@@ -286,10 +290,12 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
     }
     if (t->is_open) {
         const ts_run *const run = close_run(t, emulator, 1);
+        if (t->stop_reason != STOP_LIMIT) {
+            follow(t, start, run);
+        }
         if (t->stop_reason != STOP_NONE) {
             return;
         }
-        follow(t, start, run);
     }
     t->run_start = start;
     t->run_end = start + size;

@@ -25,10 +25,12 @@ def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
     stalls: dict[int, Counter[str]] = {}
     for run in machine.tracer.counts():
         mine = owner[run.context]
-        cost = machine.run_cost(run.start, run.end, run.is_taken)
+        cost = machine.prices.run_cost(run.start, run.end, run.is_taken)
         issue[mine] += run.count * cost.issue_cycles
         instructions[mine] += run.count * cost.instructions
-        waits[mine] += run.count * machine.fetch_stall_millicycles(run.start, cost.instructions)
+        waits[mine] += run.count * machine.prices.fetch_stall_millicycles(
+            run.start, cost.instructions
+        )
         causes = stalls.setdefault(mine, Counter())
         for cause, cycles in cost.stalls.items():
             causes[cause] += run.count * cycles

@@ -11,9 +11,13 @@ from tinysim.simulator.nvic import Nvic
 #: Values from here on are not addresses but say how to return from an exception.
 EXC_RETURN_FIRST = 0xFFFF_FF00
 
+#: Bits of CONTROL: which stack, and whether the FPU holds something of the running context.
+SPSEL, _FPCA = 2, 4
+#: Bits of EXC_RETURN.
+TO_THREAD, _TO_PROCESS_STACK, _IS_BASIC = 0x8, 0x4, 0x10
+#: Bits of the stacked xPSR.
+_ALIGNED, _THUMB, _NUMBER = 1 << 9, 1 << 24, 0x1FF
 _BASIC_WORDS, _EXTENDED_WORDS = 8, 26
-_SPSEL = 2
-_ALIGNED = 1 << 9
 
 
 class Cpu(Protocol):
@@ -36,46 +40,55 @@ class Cpu(Protocol):
 class ExceptionUnit:
     """Pushes and pops frames; decides nothing (see ``Nvic``).
 
-    ``has_fp_context`` says that the program uses the FPU: frames then hold S0 to S15 as well.
+    A frame holds S0 to S15 when the context that is left has used the FPU (CONTROL.FPCA). Cores
+    that stack lazily write them later, but nothing that the handler leaves them sees a difference.
     ``is_v8`` selects the EXC_RETURN values of Armv8-M.
     """
 
     cpu: Cpu
     nvic: Nvic
     is_v8: bool
-    has_fp_context: bool = False
 
     def enter(self, number: int, handler: int) -> None:
         """Save the context and go to a handler."""
         cpu = self.cpu
         in_handler = bool(self.nvic.active)
-        on_process_stack = not in_handler and bool(cpu.get("control") & _SPSEL)
+        control = cpu.get("control")
+        on_process_stack = not in_handler and bool(control & SPSEL)
+        has_fp = bool(control & _FPCA)
         sp = cpu.get("sp")
-        flags = cpu.get("xpsr") & ~0x1FF | (self.nvic.active[-1] if in_handler else 0)
-        words = _EXTENDED_WORDS if self.has_fp_context else _BASIC_WORDS
+        flags = cpu.get("xpsr") & ~(_NUMBER | _ALIGNED) | cpu.get("ipsr") | _THUMB
+        words = _EXTENDED_WORDS if has_fp else _BASIC_WORDS
         frame = sp - 4 * words
         if frame & 4:
             frame -= 4
             flags |= _ALIGNED
         saved = [cpu.get(f"r{i}") for i in (0, 1, 2, 3, 12)]
         saved += [cpu.get("lr"), cpu.get("pc") & ~1, flags]
-        if self.has_fp_context:
+        if has_fp:
             saved += [cpu.get(f"s{i}") for i in range(16)] + [cpu.get("fpscr"), 0]
         cpu.write(frame, struct.pack(f"<{words}I", *(word & 0xFFFF_FFFF for word in saved)))
         cpu.set("sp", frame)
-        if on_process_stack:
-            cpu.set("control", cpu.get("control") & ~_SPSEL)  # the handler runs on MSP
-        cpu.set("lr", self._exc_return(in_handler, on_process_stack))
+        cpu.set("lr", self._exc_return(in_handler, on_process_stack, has_fp))
+        self.begin(number, handler)
+
+    def begin(self, number: int, handler: int) -> None:
+        """Start a handler, whose caller's context is saved already."""
+        cpu = self.cpu
+        cpu.set("ipsr", number)
+        cpu.set("control", cpu.get("control") & ~(SPSEL | _FPCA))  # handlers run on MSP
         cpu.set("pc", handler | 1)
         self.nvic.activate(number)
 
     def leave(self, exc_return: int) -> None:
         """Restore the context that a handler's return names; the handler is already inactive."""
         cpu = self.cpu
-        if exc_return & 4:
-            cpu.set("control", cpu.get("control") | _SPSEL)
+        cpu.set("ipsr", 0 if exc_return & TO_THREAD else self.nvic.active[-1])
+        control = cpu.get("control") & ~(SPSEL | _FPCA)
+        control |= SPSEL if exc_return & _TO_PROCESS_STACK else 0
+        cpu.set("control", control | (0 if exc_return & _IS_BASIC else _FPCA))
         frame = cpu.get("sp")
-        words = _BASIC_WORDS if exc_return & 0x10 else _EXTENDED_WORDS
+        words = _BASIC_WORDS if exc_return & _IS_BASIC else _EXTENDED_WORDS
         saved = struct.unpack(f"<{words}I", cpu.read(frame, 4 * words))
         for name, value in zip(("r0", "r1", "r2", "r3", "r12", "lr"), saved, strict=False):
             cpu.set(name, value)
@@ -85,12 +98,13 @@ class ExceptionUnit:
             cpu.set("fpscr", saved[24])
         flags = saved[7]
         cpu.set("sp", frame + 4 * words + (4 if flags & _ALIGNED else 0))
-        cpu.set("xpsr", flags & ~0x3FF | 1 << 24)
+        cpu.set("xpsr", flags & ~(_NUMBER | _ALIGNED) | cpu.get("ipsr") | _THUMB)
         cpu.set("pc", saved[6] | 1)
 
-    def _exc_return(self, in_handler: bool, on_process_stack: bool) -> int:
+    def _exc_return(self, in_handler: bool, on_process_stack: bool, has_fp: bool) -> int:
         """Say how to return: mode, stack, and whether the frame holds FPU registers."""
         value = 0xFFFF_FFB0 if self.is_v8 else 0xFFFF_FFF1
         if not in_handler:
-            value |= 0xC if on_process_stack else 0x8
-        return value & ~0x10 if self.has_fp_context else value
+            value |= TO_THREAD
+            value |= _TO_PROCESS_STACK if on_process_stack else 0
+        return value & ~_IS_BASIC if has_fp else value

@@ -61,14 +61,14 @@ def hottest(machine: Machine) -> tuple[Hotspot, ...]:
     """Return the instructions that were executed most, with their disassembly."""
     executed: Counter[int] = Counter()
     for run in machine.tracer.counts():
-        for one in machine.decoder.between(run.start, run.end):
+        for one in machine.prices.decoder.between(run.start, run.end):
             executed[one.address] += run.count
     top = sorted(executed.items(), key=lambda item: (-item[1], item[0]))[:HOTTEST]
     return tuple(
         Hotspot(
             address=address,
             executions=times,
-            text=machine.decoder.between(address, address + 1)[0].text,
+            text=machine.prices.decoder.between(address, address + 1)[0].text,
             function=machine.image.function_at(address),
         )
         for address, times in top

@@ -68,6 +68,7 @@ class _State(ctypes.Structure):
         ("sp_id", ctypes.c_int32),
         ("wants_attention", ctypes.c_uint32),
         ("deadline_millicycles", ctypes.c_uint64),
+        ("stack_floor", ctypes.c_uint32),
         ("lets_pass", ctypes.c_uint32),
         ("context", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
@@ -177,6 +178,10 @@ class NativeTracer(Tracer):
         """Stop before the next block, whatever it is, and move the deadline."""
         self._state.wants_attention = True
         self._state.deadline_millicycles = deadline_millicycles
+
+    def guard_stack(self, floor: int) -> None:
+        """Stop behind a run in which SP went below an address."""
+        self._state.stack_floor = floor
 
     def spend(self, millicycles: int) -> None:
         """Let time pass that no instruction takes: exceptions, sleep."""

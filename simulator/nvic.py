@@ -79,6 +79,11 @@ class Nvic:
         fixed = _FIXED.get(number)
         return self._priority.get(number, 0) if fixed is None else fixed
 
+    @property
+    def returns_to_thread(self) -> bool | None:
+        """Whether the handler that runs returns to thread mode; None if none runs."""
+        return len(self.active) == 1 if self.active else None
+
     def activate(self, number: int) -> None:
         """Enter an exception."""
         self._pending.discard(number)

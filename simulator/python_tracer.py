@@ -12,6 +12,7 @@ from tinysim.simulator.tracer import (
     STOP_ATTENTION,
     STOP_LIMIT,
     STOP_NONE,
+    STOP_STACK,
     CodeMap,
     Context,
     Engine,
@@ -36,6 +37,7 @@ class PythonTracer(Tracer):
         self._frames: list[tuple[int, int]] = []
         self._context = 0
         self._attention, self._deadline, self._lets_pass = False, NEVER, False
+        self._stack_floor = 0
         self.clear()
 
     def clear(self) -> None:
@@ -70,6 +72,10 @@ class PythonTracer(Tracer):
         """Stop before the next block, whatever it is, and move the deadline."""
         self._attention, self._deadline = True, deadline_millicycles
 
+    def guard_stack(self, floor: int) -> None:
+        """Stop behind a run in which SP went below an address."""
+        self._stack_floor = floor
+
     def spend(self, millicycles: int) -> None:
         """Let time pass that no instruction takes: exceptions, sleep."""
         self._millicycles += millicycles
@@ -80,7 +86,7 @@ class PythonTracer(Tracer):
         is_due = self._attention or self._millicycles >= self._deadline
         if is_due and not self._lets_pass:
             price = self._close(is_taken=not follows)
-            if not follows and self._stop_reason == STOP_NONE:
+            if not follows and self._stop_reason != STOP_LIMIT:
                 self._follow(address, price)
             if self._stop_reason == STOP_NONE:
                 self._halt(STOP_ATTENTION)
@@ -91,9 +97,10 @@ class PythonTracer(Tracer):
             return
         if self._is_open:
             price = self._close(is_taken=True)
+            if self._stop_reason != STOP_LIMIT:
+                self._follow(address, price)
             if self._stop_reason != STOP_NONE:
                 return
-            self._follow(address, price)
         self._start, self._end, self._is_open = address, address + size, True
 
     def close(self, is_taken: bool) -> None:
@@ -118,7 +125,10 @@ class PythonTracer(Tracer):
         self._millicycles += price.millicycles
         self._instructions += price.instructions
         if price.moves_sp:
-            self._lowest_sp = min(self._lowest_sp, self._engine.read_sp() - price.sp_above_low)
+            low = self._engine.read_sp() - price.sp_above_low
+            self._lowest_sp = min(self._lowest_sp, low)
+            if low < self._stack_floor:
+                self._halt(STOP_STACK)
         if self._instructions >= self._limit:
             self._halt(STOP_LIMIT)
         return price

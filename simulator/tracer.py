@@ -21,7 +21,7 @@ EXCEPTION_MARK = 0xFFFF_FFFF
 NOTHING_LOWER = 0xFFFF_FFFF
 
 #: Why the tracer itself has stopped the emulator.
-STOP_NONE, STOP_LIMIT, STOP_ATTENTION = 0, 1, 2
+STOP_NONE, STOP_LIMIT, STOP_ATTENTION, STOP_STACK = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,10 @@ class Tracer(ABC):
     @abstractmethod
     def watch_next_block(self, deadline_millicycles: int) -> None:
         """Stop before the next block, whatever it is, and move the deadline."""
+
+    @abstractmethod
+    def guard_stack(self, floor: int) -> None:
+        """Stop behind a run in which SP went below an address."""
 
     @abstractmethod
     def spend(self, millicycles: int) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.firmware import machine
 from tests.test_machine import word
+from tinysim.errors import SimulationError
 from tinysim.simulator.nvic import FIRST_IRQ, PENDSV, SYSTICK, Nvic
 
 ALL_BOARDS = ("generic_m0plus", "generic_m4", "generic_m7", "generic_m33")
@@ -94,6 +95,58 @@ int main(void) {
     REG(0xE000E100) = 3; ICSR = 1u << 28; __asm volatile("dsb\\nisb");
     finish(); return 0; }
 """
+
+
+@pytest.mark.parametrize("board", ALL_BOARDS)
+def test_exception_number_reads_in_its_handler_only(board: str) -> None:
+    loaded = run(
+        """
+volatile unsigned outer, inner, back, outside;
+static unsigned ipsr(void) { unsigned n; __asm volatile("mrs %0, ipsr" : "=r"(n)); return n; }
+void SVC_Handler(void) { inner = ipsr(); }
+void PendSV_Handler(void) { outer = ipsr(); __asm volatile("svc 0"); back = ipsr(); }
+int main(void) {
+    REG(0xE000ED20) = 0x00C00000; ICSR = 1u << 28; __asm volatile("isb");
+    outside = ipsr(); finish(); return 0; }
+""",
+        board,
+    )
+    assert [word(loaded, name) for name in ("outer", "inner", "back", "outside")] == [14, 11, 14, 0]
+
+
+@pytest.mark.parametrize("board", FPU_BOARDS)
+def test_frame_holds_the_fpu_only_while_the_context_uses_it(board: str) -> None:
+    """EXC_RETURN bit 4 says so; clearing CONTROL.FPCA, as a first task's start does, too."""
+    loaded = run(
+        """
+#define FORGET __asm volatile("mrs r0, control\\nbic r0, #4\\nmsr control, r0\\nisb" ::: "r0")
+volatile unsigned seen[4], n, control; volatile float x = 1.5f;
+__attribute__((naked)) void SVC_Handler(void) {
+    __asm volatile("ldr r0, =n\\nldr r1, [r0]\\nldr r2, =seen\\nstr lr, [r2, r1, lsl #2]\\n"
+                   "adds r1, #1\\nstr r1, [r0]\\nbx lr"); }
+int main(void) {
+    FORGET; __asm volatile("svc 0" ::: "memory");
+    x = x * x; __asm volatile("svc 0" ::: "memory");
+    __asm volatile("mrs %0, control" : "=r"(control));
+    FORGET; __asm volatile("svc 0" ::: "memory");
+    finish(); return 0; }
+""",
+        board,
+    )
+    base = loaded.image.symbol("seen").address  # type: ignore[attr-defined]
+    seen = [loaded.read(base + 4 * i, 1)[0] & 0x10 for i in range(3)]  # type: ignore[attr-defined]
+    assert seen == [0x10, 0, 0x10]
+    assert word(loaded, "control") & 4
+
+
+@pytest.mark.parametrize("board", ALL_BOARDS)
+def test_return_to_a_mode_that_it_did_not_come_from_is_told(board: str) -> None:
+    source = """
+__attribute__((naked)) void SVC_Handler(void) { __asm volatile("ldr r0, =0xfffffff1\\nbx r0"); }
+int main(void) { __asm volatile("svc 0"); finish(); return 0; }
+"""
+    with pytest.raises(SimulationError, match="returns from an exception"):
+        run(source, board)
 
 
 @pytest.mark.parametrize("board", ALL_BOARDS)

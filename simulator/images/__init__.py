@@ -68,8 +68,9 @@ class Image:
     """What the machine needs of a firmware file.
 
     ``segments`` ascend and do not touch each other. ``ends`` are the addresses behind everything
-    that it takes of memory, loaded or not. ``symbols`` and ``functions`` are empty, and ``lines``
-    is None, where the format has none; ``functions`` ascend, one an address.
+    that it takes of memory, loaded or not. ``symbols``, ``functions`` and ``variables`` are empty,
+    and ``lines`` is None, where the format has none; functions ascend, one an address, and so do
+    variables.
     """
 
     segments: tuple[Segment, ...]
@@ -77,6 +78,7 @@ class Image:
     vectors_address: int
     symbols: dict[str, Symbol]
     functions: tuple[Symbol, ...]
+    variables: tuple[Symbol, ...] = ()
     lines: LineTable | None = field(default=None, compare=False, repr=False)
 
     def symbol(self, name: str) -> Symbol:
@@ -109,9 +111,33 @@ class Image:
             return "?"
         return f"{function.name}+{distance:#x}" if distance else function.name
 
+    def variable_at(self, address: int) -> Symbol | None:
+        """Return the variable that holds an address, if the image names it."""
+        position = bisect.bisect_right(self._variable_starts, address) - 1
+        if position < 0:
+            return None
+        found = self.variables[position]
+        return found if address < found.address + found.size_bytes else None
+
+    def stack_floor(self, top: int) -> tuple[int, str] | None:
+        """Return how far down a stack that begins at ``top`` may reach, and what lies there.
+
+        None if the image names no variable below. A stack that is a variable itself ends with it.
+        """
+        position = bisect.bisect_left(self._variable_starts, top) - 1
+        if position < 0:
+            return None
+        below = self.variables[position]
+        end = below.address + below.size_bytes
+        return (end, below.name) if end < top else (below.address, f"what is below {below.name}")
+
     def line_at(self, address: int) -> tuple[str, int] | None:
         """Return file and line of an instruction, if the image says."""
         return self.lines.line_at(address) if self.lines is not None else None
+
+    @cached_property
+    def _variable_starts(self) -> list[int]:
+        return [variable.address for variable in self.variables]
 
     @cached_property
     def _function_starts(self) -> list[int]:

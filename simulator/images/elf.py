@@ -49,6 +49,7 @@ class _Entry:
     symbol: Symbol
     rank: int
     section: int
+    is_variable: bool
 
 
 def read(blob: bytes, flash_base: int, where: str) -> Image:
@@ -88,6 +89,7 @@ def _image(blob: bytes, starts: tuple[int, ...], where: str) -> Image:
         find_vectors(segments, starts, where),
         _by_name(entries),
         _functions(entries, elf),
+        _variables(entries),
         LineTable(blob),
     )
 
@@ -154,7 +156,7 @@ def _entries(elf: ElfFile) -> Iterator[_Entry]:
                 elf.where, f"the symbol {name[:80]} takes {size_bytes:,} bytes at {address:#010x}"
             )
         symbol = Symbol(name, address, size_bytes, is_function)
-        yield _Entry(symbol, _RANK.get(info >> 4, 2), section)
+        yield _Entry(symbol, _RANK.get(info >> 4, 2), section, info & 15 == _OBJECT)
 
 
 def _by_name(entries: list[_Entry]) -> dict[str, Symbol]:
@@ -190,3 +192,15 @@ def _functions(entries: list[_Entry], elf: ElfFile) -> tuple[Symbol, ...]:
             symbol = replace(symbol, size_bytes=max(0, end - symbol.address))
         functions.append(symbol)
     return tuple(functions)
+
+
+def _variables(entries: list[_Entry]) -> tuple[Symbol, ...]:
+    """Return one variable an address: of several names the one that takes most, then the global."""
+    ranked = sorted(
+        (entry for entry in entries if entry.is_variable and entry.symbol.size_bytes),
+        key=lambda e: (e.symbol.address, -e.symbol.size_bytes, e.rank, e.symbol.name),
+    )
+    found: dict[int, Symbol] = {}
+    for entry in ranked:
+        found.setdefault(entry.symbol.address, entry.symbol)
+    return tuple(found.values())

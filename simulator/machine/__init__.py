@@ -16,23 +16,22 @@ import unicorn
 from tinysim.boards import Board
 from tinysim.errors import LimitError, SimulationError
 from tinysim.simulator.cores import Core
-from tinysim.simulator.decode import Decoder
-from tinysim.simulator.exceptions import EXC_RETURN_FIRST, ExceptionUnit
+from tinysim.simulator.exceptions import EXC_RETURN_FIRST, SPSEL, TO_THREAD, ExceptionUnit
 from tinysim.simulator.images import Image
 from tinysim.simulator.machine import semihosting
 from tinysim.simulator.machine.engine import REGISTERS, attach_tracer, new_engine
 from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
-from tinysim.simulator.machine.memory import PAINT, RETURN_ADDRESS, map_memory, region_at
+from tinysim.simulator.machine.memory import PAINT, RETURN_ADDRESS, map_memory
+from tinysim.simulator.machine.prices import Prices
 from tinysim.simulator.nvic import SVCALL, Nvic
 from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SystemControl
-from tinysim.simulator.pipeline import RunCost, time_run
-from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, RunPrice
+from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK
 
 if TYPE_CHECKING:
     from tinysim.simulator.bus import Bus
 
 _WFI, _WFE, _YIELD = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf"
-_INTERRUPT_SVC = 2
+_INTERRUPT_SVC, _INTERRUPT_DATA_ABORT = 2, 4
 #: How fast a script types: fast enough not to wait for, slow enough for an interrupt a character.
 _CONSOLE_BAUD = 921_600
 
@@ -72,13 +71,12 @@ class Machine:
         self.board, self.core, self.image = board, core, image
         self._limits = limits or Limits()
         self._engine = new_engine(core)
-        self.decoder = Decoder(lambda address, size: bytes(self._engine.mem_read(address, size)))
-        self._costs: dict[tuple[int, int, bool], RunCost] = {}
         self._bad_access: tuple[str, int] | None = None
         self._error: SimulationError | None = None
         self._exc_return: int | None = None
         self._is_svc = False
         self._past_millicycles = 0
+        self._stack: tuple[int, str] | None = None
         self.console = bytearray()
         self.exception_cycles = self.sleep_cycles = 0
         map_memory(self._engine, board, image)
@@ -87,8 +85,9 @@ class Machine:
         self.notes: list[str] = []
         self.bus: Bus | None = None
         self.system = SystemControl(self.now_cycles, self.nvic, core.cpuid, image.vectors_address)
+        self.prices = Prices(board, core, image, self.system, self.read, self._guard_stack)
         self.tracer = attach_tracer(
-            self._engine, image, self._price, self._limits.instructions, use_native
+            self._engine, image, self.prices.price, self._limits.instructions, use_native
         )
         self._map_registers(SYSTEM_BASE, SYSTEM_BYTES, self.system.read, self.system.write)
         if board.family is not None:
@@ -113,6 +112,7 @@ class Machine:
                 fix="set the Thumb bit in the vectors",
             )
         self.set("sp", stack_top)
+        self._guard_stack()
         self.set("pc", entry)
         self.tracer.enter(entry & ~1)
 
@@ -160,10 +160,7 @@ class Machine:
             self._engine.emu_start(self.get("pc") | 1, until, timeout=timeout)
         except unicorn.UcError as error:
             if self._exc_return is None:
-                what = f"cannot execute the instruction ({error})"
-                if self._bad_access is not None:
-                    what = bad_access(self.board, *self._bad_access)
-                raise fault(what, self.image, self.get("pc")) from error
+                raise self._fault_of(error) from error
         if (stopped_by := self._error or self.tracer.error) is not None:
             raise stopped_by
         pc = self.get("pc")
@@ -173,17 +170,55 @@ class Machine:
                 where=place(self.image, pc),
                 fix="the firmware may loop for ever; raise the limit if it does not",
             )
+        if self.tracer.stop_reason == STOP_STACK:
+            self._judge_stack(self.tracer.lowest_sp)
         if self._exc_return is not None:
             self._return_from_exception(self._exc_return)
         elif self._is_svc:
             self.tracer.close(is_taken=False)
             self.nvic.pend(SVCALL)
-        elif self.tracer.stop_reason != STOP_ATTENTION:
+        elif self.tracer.stop_reason not in (STOP_ATTENTION, STOP_STACK):
             if pc == until:
                 return True
             self._stopped_elsewhere(pc)
         self._serve()
         return False
+
+    def _fault_of(self, error: unicorn.UcError) -> SimulationError:
+        """Return why Unicorn cannot go on: the cause, if it can be told from the consequence."""
+        pc, sp = self.get("pc"), self.get("sp")
+        if self._stack is not None and not self._is_on_process_stack and sp < self._stack[0]:
+            return self._overflow(sp)
+        if self._bad_access is None or self._bad_access[0] != "executes":
+            self.prices.check_code(pc)
+        if self._bad_access is not None:
+            return fault(bad_access(self.board, *self._bad_access), self.image, pc)
+        return fault(f"cannot execute the instruction ({error})", self.image, pc)
+
+    @property
+    def _is_on_process_stack(self) -> bool:
+        return not self.nvic.active and bool(self.get("control") & SPSEL)
+
+    def _guard_stack(self) -> None:
+        """Watch that the main stack, which begins where SP is now, does not reach variables."""
+        self._stack = self.image.stack_floor(self.get("sp"))
+        self.tracer.guard_stack(0 if self._stack is None else self._stack[0])
+
+    def _judge_stack(self, lowest: int) -> None:
+        """Refuse a main stack that ran into variables. Tasks have stacks among them: no verdict."""
+        if not self._is_on_process_stack:
+            raise self._overflow(lowest)
+        self.tracer.guard_stack(0)
+
+    def _overflow(self, sp: int) -> SimulationError:
+        assert self._stack is not None
+        floor, victim = self._stack
+        return fault(
+            f"stack overflow: SP went down to {sp:#010x}, {floor - sp:,} bytes into {victim}",
+            self.image,
+            self.get("pc"),
+            "give the stack more room, or move large local variables off it",
+        )
 
     def now_cycles(self) -> int:
         """Return the cycles since reset, as firmware reads them: exact to its block's start."""
@@ -191,7 +226,7 @@ class Machine:
         start = self.tracer.open_start
         pc = self.get("pc")
         if start is not None and start < pc:
-            cycles += self.run_cost(start, pc, False).cycles
+            cycles += self.prices.run_cost(start, pc, False).cycles
         return cycles
 
     def get(self, register: str) -> int:
@@ -215,42 +250,6 @@ class Machine:
         memory = np.frombuffer(self.read(low, high - low), np.uint8)
         written = np.flatnonzero(memory != PAINT)
         return low + int(written[0]) if len(written) else high
-
-    def run_cost(self, start: int, end: int, is_taken: bool) -> RunCost:
-        """Return what a run costs, without memory wait states."""
-        key = (start, end, is_taken)
-        if key not in self._costs:
-            self._costs[key] = time_run(self.decoder.between(start, end), is_taken, self.core)
-        return self._costs[key]
-
-    def fetch_stall_millicycles(self, start: int, instructions: int) -> int:
-        """Return a run's wait for flash, by the board's simple figure."""
-        return instructions * region_at(self.board, start).fetch_stall_per_1000_instructions
-
-    def _price(self, start: int, end: int, is_taken: bool) -> RunPrice:
-        run = self.decoder.between(start, end)
-        cost = self.run_cost(start, end, is_taken)
-        level, levels = 0, [0]
-        for one in run:
-            level += one.sp_step or 0
-            levels.append(level)
-        if any(one.kind.startswith("fp") for one in run):
-            if not self.system.is_fpu_enabled:  # Unicorn's FPU is always on
-                raise fault(
-                    "uses the FPU before CPACR enables it",
-                    self.image,
-                    start,
-                    "set CPACR's bits 20 to 23 in the start-up code",
-                )
-            self._unit.has_fp_context = True
-        known = all(one.sp_step is not None for one in run)
-        return RunPrice(
-            millicycles=cost.cycles * 1000 + self.fetch_stall_millicycles(start, cost.instructions),
-            instructions=cost.instructions,
-            moves_sp=any(one.moves_sp for one in run),
-            sp_above_low=level - min(levels) if known else 0,
-            is_call=run[-1].is_call,
-        )
 
     def _deadline(self) -> int:
         """Return when the host must look at the time again, in the tracer's millicycles."""
@@ -286,7 +285,7 @@ class Machine:
         """Leave a handler; chain to the next one without touching the stack if one waits."""
         self.tracer.close(is_taken=True)
         self.tracer.leave()
-        if not self.nvic.active:
+        if not self.nvic.returns_to_thread == bool(exc_return & TO_THREAD):
             raise SimulationError(
                 f"returns from an exception ({exc_return:#010x}) that it is not in",
                 where=place(self.image, self.get("lr")),
@@ -301,9 +300,8 @@ class Machine:
             return
         self._spend(self.core.exceptions.tail_chain_cycles)
         handler = self._handler(number)
-        self.nvic.activate(number)
         self.set("lr", exc_return)
-        self.set("pc", handler | 1)
+        self._unit.begin(number, handler)
         self.tracer.enter(handler)
 
     def _masked(self, register: str) -> int:
@@ -440,10 +438,15 @@ class Machine:
                 self._engine.emu_stop()
             self.set("pc", (pc + 2) | 1)
             return
-        self._error = fault(
-            f"takes exception {number} of the emulator, which nothing handles",
-            self.image,
-            pc,
-            "check what the instruction there does",
-        )
+        if number == _INTERRUPT_DATA_ABORT:
+            self._error = fault(
+                "uses a word or halfword at an address that is not aligned", self.image, pc
+            )
+        else:
+            self._error = fault(
+                f"takes exception {number} of the emulator, which nothing handles",
+                self.image,
+                pc,
+                "check what the instruction there does",
+            )
         self._engine.emu_stop()

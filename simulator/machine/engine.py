@@ -22,7 +22,7 @@ REGISTERS = {
     for name in (
         *(f"r{i}" for i in range(13)),
         *(f"s{i}" for i in range(16)),
-        *("sp", "lr", "pc", "xpsr", "control", "primask", "basepri", "faultmask", "fpscr"),
+        *("sp", "lr", "pc", "xpsr", "ipsr", "control", "primask", "basepri", "faultmask", "fpscr"),
     )
 }
 

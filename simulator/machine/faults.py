@@ -29,6 +29,8 @@ def fault(
 def bad_access(board: Board, verb: str, address: int) -> str:
     """Say what was accessed, and what is there."""
     for region in board.regions:
+        if region.base <= address < region.end and region.kind == "flash" and verb == "writes":
+            return f"writes flash at {address:#010x}, which only reads"
         if region.base <= address < region.end:
             return f"{verb} {address:#010x}, where {region.name} cannot be accessed so"
     return f"{verb} {address:#010x}, where {board.name} has no memory"

@@ -13,6 +13,9 @@ from tinysim.simulator.images import Image
 #: RAM is filled with this before start: what still holds it has never been written.
 PAINT = 0xC5
 
+#: Flash that holds nothing reads so; executed, it is an undefined instruction.
+ERASED = 0xFF
+
 #: Where a called function returns to: a page of its own in the code area that no chip here uses.
 RETURN_ADDRESS = 0x1EEE_E000
 
@@ -64,8 +67,7 @@ def map_memory(engine: Any, board: Board, image: Image) -> None:
         size = -(-(tops[region.name] - base) // _PAGE) * _PAGE
         is_ram = region.kind == "ram"
         engine.mem_map(base, size, _CODE | unicorn.UC_PROT_WRITE if is_ram else _CODE)
-        if is_ram:
-            engine.mem_write(base, bytes([PAINT]) * size)
+        engine.mem_write(base, bytes([PAINT if is_ram else ERASED]) * size)
     engine.mem_map(RETURN_ADDRESS, _PAGE, _CODE)
     for segment in image.segments:
         engine.mem_write(segment.address, segment.data)
