@@ -72,6 +72,9 @@ struct ts_tracer {
     uint32_t run_start;
     uint32_t run_end;
     uint32_t is_open;
+    uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
+    uint32_t from_end;    /**< where the run ended that took it */
+    uint32_t from_call;   /**< whether it is a call */
     uint32_t stop_reason;
     uint32_t lowest_sp;
     uint64_t millicycles;
@@ -185,11 +188,13 @@ void ts_tracer_enter(ts_tracer *t, uint32_t function)
     push(t, EXCEPTION_MARK);
     t->context = child_of(t, 0, function);
     t->contexts[t->context].calls++;
+    t->is_arriving = 0;
 }
 
 /** Leave what ts_tracer_enter() began, with all that it called. */
 void ts_tracer_leave(ts_tracer *t)
 {
+    t->is_arriving = 0;
     while (t->depth) {
         const ts_frame frame = t->frames[--t->depth];
         t->context = frame.context;
@@ -199,12 +204,12 @@ void ts_tracer_leave(ts_tracer *t)
     }
 }
 
-/** Follow a taken branch to `start` in the call tree. */
-static void follow(ts_tracer *t, uint32_t start, const ts_run *from)
+/** Follow a taken branch to `start` in the call tree; calls return to `end`. */
+static void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
 {
-    if (from && from->is_call) {
+    if (is_call) {
         const int is_deep = t->depth == DEPTH_MAX; /* recursion: contexts end somewhere */
-        push(t, from->end);
+        push(t, end);
         t->context = (is_deep ? tail_of : child_of)(t, t->context, start);
         t->contexts[t->context].calls++;
         return;
@@ -261,22 +266,38 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     return run;
 }
 
-/** Count the open run at a stop. */
+/** Count the open run at a stop: the program goes on, or is put, somewhere else. */
 void ts_tracer_close(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
     close_run(t, emulator, is_taken);
+}
+
+/** Count the open run at a stop before `address`; where it goes is followed when it goes on. */
+void ts_tracer_pause(ts_tracer *t, void *emulator, uint32_t address)
+{
+    const uint32_t is_taken = t->is_open && address != t->run_end;
+    const ts_run *const run = close_run(t, emulator, is_taken);
+    if (run && is_taken) {
+        t->is_arriving = 1;
+        t->from_end = run->end;
+        t->from_call = run->is_call;
+    }
 }
 
 /** The emulator's block callback: a block of `size` bytes at `address` is about to run. */
 void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
 {
     const uint32_t start = (uint32_t)address;
+    if (t->is_arriving) {
+        t->is_arriving = 0;
+        follow(t, start, t->from_call, t->from_end);
+    }
     const uint32_t follows = t->is_open && start == t->run_end;
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
     if (is_due && !t->lets_pass) {
         const ts_run *const run = close_run(t, emulator, !follows);
         if (!follows && t->stop_reason != STOP_LIMIT) {
-            follow(t, start, run);
+            follow(t, start, run && run->is_call, run ? run->end : 0);
         }
         if (t->stop_reason == STOP_NONE) {
             halt(t, emulator, STOP_ATTENTION);
@@ -291,7 +312,7 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
     if (t->is_open) {
         const ts_run *const run = close_run(t, emulator, 1);
         if (t->stop_reason != STOP_LIMIT) {
-            follow(t, start, run);
+            follow(t, start, run && run->is_call, run ? run->end : 0);
         }
         if (t->stop_reason != STOP_NONE) {
             return;

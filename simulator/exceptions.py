@@ -49,8 +49,8 @@ class ExceptionUnit:
     nvic: Nvic
     is_v8: bool
 
-    def enter(self, number: int, handler: int) -> None:
-        """Save the context and go to a handler."""
+    def enter(self, number: int, handler: int) -> int:
+        """Save the context and go to a handler; return where the frame is."""
         cpu = self.cpu
         in_handler = bool(self.nvic.active)
         control = cpu.get("control")
@@ -71,6 +71,7 @@ class ExceptionUnit:
         cpu.set("sp", frame)
         cpu.set("lr", self._exc_return(in_handler, on_process_stack, has_fp))
         self.begin(number, handler)
+        return frame
 
     def begin(self, number: int, handler: int) -> None:
         """Start a handler, whose caller's context is saved already."""

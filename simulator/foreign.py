@@ -12,14 +12,13 @@ from tinysim.errors import LimitError, SimulationError
 from tinysim.simulator.accuracy import timing_of
 from tinysim.simulator.cores import Core
 from tinysim.simulator.counting import count
+from tinysim.simulator.exceptions import EXC_RETURN_FIRST
 from tinysim.simulator.functions import call_paths, function_profiles, hottest
 from tinysim.simulator.images import Image, read_image
 from tinysim.simulator.machine import Limits, Machine
+from tinysim.simulator.machine.memory import NOWHERE
 from tinysim.simulator.profile import Counters, FirmwareProfile
 from tinysim.simulator.script import Step
-
-#: An address that nothing reaches: run until something else ends the run.
-_NOWHERE = 0x1EEE_F000
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,19 @@ def _measure(
         talk.run_to(place(image, window.function))
         machine.clear()
         machine.tracer.enter(place(image, window.function))
-        talk.run_to(machine.get("lr") & ~1)
+        return_to = machine.get("lr")
+        if return_to >= EXC_RETURN_FIRST:
+            machine.run_out_of_handler()
+        else:
+            talk.run_to(return_to & ~1)
+        machine.tracer.leave()
     elif window.start is not None or window.end is not None:
         if window.start is not None:
             talk.run_to(place(image, window.start))
             machine.clear()
-        talk.run_to(_NOWHERE if window.end is None else place(image, window.end))
+        talk.run_to(NOWHERE if window.end is None else place(image, window.end))
     else:
-        talk.run_to(_NOWHERE)
+        talk.run_to(NOWHERE)
 
 
 def place(image: Image, name: str) -> int:
@@ -159,14 +163,14 @@ class _Conversation:
                     return
             self._machine.run_until(address)
         except LimitError:
-            if address != _NOWHERE:
+            if address != NOWHERE:
                 raise
             self._machine.tracer.close(is_taken=False)
 
     def finish(self) -> None:
         """Take every step."""
         while self._steps:
-            self._take_step(_NOWHERE)
+            self._take_step(NOWHERE)
 
     def _take_step(self, until: int) -> None:
         """Take the next step, running as far as it needs."""

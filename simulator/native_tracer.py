@@ -75,6 +75,9 @@ class _State(ctypes.Structure):
         ("run_start", ctypes.c_uint32),
         ("run_end", ctypes.c_uint32),
         ("is_open", ctypes.c_uint32),
+        ("is_arriving", ctypes.c_uint32),
+        ("from_end", ctypes.c_uint32),
+        ("from_call", ctypes.c_uint32),
         ("stop_reason", ctypes.c_uint32),
         ("lowest_sp", ctypes.c_uint32),
         ("millicycles", ctypes.c_uint64),
@@ -119,7 +122,9 @@ class NativeTracer(Tracer):
             lowest_sp=NOTHING_LOWER,
         )
         self._close = self._library.ts_tracer_close
-        self._close.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+        self._pause = self._library.ts_tracer_pause
+        for function in (self._close, self._pause):
+            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
 
     def __del__(self) -> None:
         self._library.ts_tracer_free(ctypes.byref(self._state))
@@ -160,8 +165,16 @@ class NativeTracer(Tracer):
         self._library.ts_tracer_leave(ctypes.byref(self._state))
 
     def close(self, is_taken: bool) -> None:
-        """Count the open run at a stop."""
+        """Count the open run at a stop: the program goes on, or is put, somewhere else."""
         self._close(self.state_address, self._engine.handle, is_taken)
+
+    def pause(self, address: int) -> None:
+        """Count the open run at a stop before an address, where the program will go on."""
+        self._pause(self.state_address, self._engine.handle, address)
+
+    def lower_stack(self, sp: int) -> None:
+        """Take note of how far down the stack went without an instruction."""
+        self._state.lowest_sp = min(self._state.lowest_sp, sp)
 
     def clear(self) -> None:
         """Forget counts, keep what runs cost and the shape of the call tree."""

@@ -37,14 +37,14 @@ class PythonTracer(Tracer):
         self._frames: list[tuple[int, int]] = []
         self._context = 0
         self._attention, self._deadline, self._lets_pass = False, NEVER, False
-        self._stack_floor = 0
+        self._start = self._end = self._stack_floor = 0
+        self._arriving: RunPrice | None = None
         self.clear()
 
     def clear(self) -> None:
         """Forget counts, keep what runs cost and the shape of the call tree."""
         self._counts: dict[tuple[int, int, int, bool], int] = {}
         self._calls: dict[int, int] = {}
-        self._start = self._end = 0
         self._is_open = False
         self._stop_reason = STOP_NONE
         self._lowest_sp = NOTHING_LOWER
@@ -55,9 +55,11 @@ class PythonTracer(Tracer):
         """Begin in a function that the host or an exception calls."""
         self._push(EXCEPTION_MARK)
         self._call(0, function)
+        self._arriving = None
 
     def leave(self) -> None:
         """Leave what ``enter`` began, with all that it called."""
+        self._arriving = None
         while self._frames:
             return_address, self._context = self._frames.pop()
             if return_address == EXCEPTION_MARK:
@@ -82,6 +84,9 @@ class PythonTracer(Tracer):
 
     def block(self, address: int, size: int) -> None:
         """Take note that a block is about to run."""
+        if self._arriving is not None:
+            self._follow(address, self._arriving)
+            self._arriving = None
         follows = self._is_open and address == self._end
         is_due = self._attention or self._millicycles >= self._deadline
         if is_due and not self._lets_pass:
@@ -104,8 +109,19 @@ class PythonTracer(Tracer):
         self._start, self._end, self._is_open = address, address + size, True
 
     def close(self, is_taken: bool) -> None:
-        """Count the open run at a stop."""
+        """Count the open run at a stop: the program goes on, or is put, somewhere else."""
         self._close(is_taken)
+
+    def pause(self, address: int) -> None:
+        """Count the open run at a stop before an address, where the program will go on."""
+        is_taken = self._is_open and address != self._end
+        price = self._close(is_taken)
+        if is_taken and price is not None:
+            self._arriving = price
+
+    def lower_stack(self, sp: int) -> None:
+        """Take note of how far down the stack went without an instruction."""
+        self._lowest_sp = min(self._lowest_sp, sp)
 
     def _close(self, is_taken: bool) -> RunPrice | None:
         """Count the open run and return its price."""

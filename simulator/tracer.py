@@ -97,7 +97,15 @@ class Tracer(ABC):
 
     @abstractmethod
     def close(self, is_taken: bool) -> None:
-        """Count the open run at a stop."""
+        """Count the open run at a stop: the program goes on, or is put, somewhere else."""
+
+    @abstractmethod
+    def pause(self, address: int) -> None:
+        """Count the open run at a stop before an address, where the program will go on."""
+
+    @abstractmethod
+    def lower_stack(self, sp: int) -> None:
+        """Take note of how far down the stack went without an instruction."""
 
     @abstractmethod
     def clear(self) -> None:

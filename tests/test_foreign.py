@@ -24,37 +24,12 @@ FAR void work(void) { middle(10); middle(20); n++; }
 int main(void) { for (;;) work(); }
 """
 
-#: Start-up as a vendor's library does it: PLL to 120 MHz, flash latency, interrupt-driven UART.
-L4R5 = """
-#define REG(address) (*(volatile unsigned *)(address))
-#define RCC 0x40021000
-#define UART 0x40008000
-volatile unsigned ticks; static char line[16]; static volatile unsigned length;
-static void put(const char *text) {
-    for (; *text; text++) { while (!(REG(UART + 0x1C) & 1u << 7)) {} REG(UART + 0x28) = *text; } }
+TICKS = """
+volatile unsigned ticks;
 void SysTick_Handler(void) { ticks++; }
-void LPUART1_IRQHandler(void) {
-    if (REG(UART + 0x1C) & 1u << 5) line[length++ & 15] = (char)REG(UART + 0x24); }
-__attribute__((noipa)) int square(int k) { return k * k; }
-__attribute__((aligned(512))) void (*table[128])(void);
 int main(void) {
-    unsigned *flash = (unsigned *)REG(0xE000ED08);
-    for (int i = 0; i < 16; i++) table[i] = (void (*)(void))flash[i];
-    table[16 + 70] = LPUART1_IRQHandler; REG(0xE000ED08) = (unsigned)table;
-    REG(0x40022000) = (REG(0x40022000) & ~15u) | 5u;
-    while ((REG(0x40022000) & 15u) != 5u) {}
-    REG(RCC + 0x0C) = 1u | 0u << 4 | 60u << 8 | 1u << 24;      /* MSI 4 MHz / 1 * 60 / 2 */
-    REG(RCC) |= 1u << 24; while (!(REG(RCC) & 1u << 25)) {}
-    REG(RCC + 0x08) = 3u; while ((REG(RCC + 0x08) >> 2 & 3u) != 3u) {}
-    REG(0xE000E014) = 119999; REG(0xE000E018) = 0; REG(0xE000E010) = 7;
-    REG(UART) = 0x2D; REG(0xE000E108) = 1u << (70 - 64);
-    put("hello\\r\\n> ");
-    for (;;) {
-        while (!length || line[(length - 1) & 15] != '%') __asm volatile("wfi");
-        char answer[4] = {(char)('0' + square(line[0] - '0') % 10), '\\r', '\\n', 0};
-        length = 0; put(answer); put("> ");
-    }
-}
+    *(volatile unsigned *)0xE000E014 = 999; *(volatile unsigned *)0xE000E018 = 0;
+    *(volatile unsigned *)0xE000E010 = 7; for (;;) {} }
 """
 
 
@@ -83,6 +58,36 @@ def test_between_two_places_and_repeated(elf: Path) -> None:
     assert tinysim.run_firmware(elf, "generic_m4", call="work")[0].total.instructions > 100
 
 
+def test_window_that_begins_at_a_function_counts_it_as_called(elf: Path) -> None:
+    (profile,) = tinysim.run_firmware(elf, "generic_m4", start="leaf", end="work")
+    functions = {one.name: one for one in profile.functions}
+    assert functions["leaf"].calls == 4 and functions["middle"].calls == 1
+    assert functions["leaf"].own.cycles > functions["middle"].own.cycles
+
+
+def test_window_from_a_place_back_to_it_is_one_round(elf: Path) -> None:
+    rounds = tinysim.run_firmware(elf, "generic_m4", start="work", end="work", repeat=3)
+    (once,) = tinysim.run_firmware(elf, "generic_m4", function="work")
+    assert once.cycles < rounds[0].cycles == rounds[2].cycles < once.cycles + 20
+    assert {one.name: one.calls for one in rounds[1].functions}["leaf"] == 4
+
+
+@pytest.mark.parametrize("board", ["generic_m0plus", "generic_m4", "generic_m33"])
+def test_one_execution_of_a_handler(tmp_path: Path, board: str) -> None:
+    path = tmp_path / "ticks.elf"
+    path.write_bytes(link(TICKS, board))
+    profiles = tinysim.run_firmware(path, board, function="SysTick_Handler", repeat=2)
+    assert [one.functions[0].name for one in profiles] == ["SysTick_Handler"] * 2
+    assert all(one.cycles < 100 for one in profiles)
+
+
+def test_stack_counts_what_hardware_pushes(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.elf"
+    path.write_bytes(link(TICKS, "generic_m0plus"))
+    (profile,) = tinysim.run_firmware(path, "generic_m0plus", limit_s=0.001)
+    assert profile.stack_bytes is not None and profile.stack_bytes >= 32
+
+
 def test_without_a_window_all_is_profiled_up_to_the_limit(elf: Path) -> None:
     (profile,) = tinysim.run_firmware(elf, "generic_m4", limit_s=0.001)
     assert 100_000 <= profile.cycles <= 101_000
@@ -104,19 +109,6 @@ def test_bare_image_is_profiled_by_address(elf: Path, tmp_path: Path) -> None:
     (profile,) = tinysim.run_firmware(raw, "generic_m4", function=hex(address))
     assert profile.cycles == named.cycles
     assert all(one.name == f"{one.address:#010x}" for one in profile.functions)
-
-
-def test_vendor_style_start_up_boots_talks_and_is_profiled(tmp_path: Path) -> None:
-    path = tmp_path / "l4r5.elf"
-    path.write_bytes(link(L4R5, "nucleo_l4r5zi"))
-    script = "wait >\nsend 7%\nexpect 9\nexpect >\nsend 4%\nexpect 6"
-    (profile,) = tinysim.run_firmware(
-        path, "nucleo_l4r5zi", script=script, call="square", limit_s=1.0
-    )
-    assert profile.console == b"hello\r\n> 9\r\n> 6"
-    assert profile.clock_hz == 120_000_000
-    assert profile.clock_source == "as the firmware programmed it"
-    assert profile.notes == ()
 
 
 def test_command_line_shows_functions_and_writes_data(elf: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.firmware import link
 from tinysim.errors import SimulationError
-from tinysim.simulator.images import READERS, Image, Segment, read_image
+from tinysim.simulator.images import READERS, Image, Segment, find_vectors, read_image
 from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.lines import LineTable
 
@@ -436,3 +436,10 @@ def test_mutated_lines_are_read_or_none(tmp_path: Path) -> None:
             found = lines.line_at(address)
             assert found is None or (found[0].isprintable() and isinstance(found[1], int))
         LineTable(mutated(blob, rng)).line_at(FLASH + 4)
+
+
+def test_code_that_looks_like_a_stack_pointer_is_no_vector_table() -> None:
+    """A boot loader that begins ``movs r2, #0; movs r0, #4`` reads 0x20042200."""
+    loader = struct.pack("<2I", 0x2004_2200, 0x490D_4B0C).ljust(256, b"\0")
+    segment = Segment(0x1000_0000, loader + struct.pack("<2I", 0x2004_2000, 0x1000_0145))
+    assert find_vectors([segment], [0x1000_0000], "x") == 0x1000_0100

@@ -73,7 +73,7 @@ def parse_family(table: Mapping[str, Any], *, where: str, name: str, sha256: str
         key: _block(key, Table(_resolved(row, templates, key, problems), f"block.{key}", problems))
         for key, row in top.tables("block").items()
     }
-    atomic = top.table("atomic", None)
+    atomic, loader = top.table("atomic", None), top.table("loader", None)
     family = Family(
         name=name,
         title=top.text("title"),
@@ -89,6 +89,7 @@ def parse_family(table: Mapping[str, Any], *, where: str, name: str, sha256: str
         ),
         names=top.tables("map"),
         atomic=None if atomic is None else _span(atomic),
+        loader=None if loader is None else _span(loader),
         sha256=sha256,
     )
     top.close()

@@ -229,7 +229,8 @@ class Family:
 
     ``windows`` are the address ranges that peripherals live in, ``names`` what is where outside
     the blocks (base address by name), ``atomic`` the range whose registers have aliases at
-    +0x1000 (flip), +0x2000 (set) and +0x3000 (clear).
+    +0x1000 (flip), +0x2000 (set) and +0x3000 (clear), ``loader`` the RAM in which the boot ROM
+    runs what stands at the start of the flash.
     """
 
     name: str
@@ -240,4 +241,5 @@ class Family:
     windows: tuple[Span, ...]
     names: Mapping[str, int]
     atomic: Span | None
+    loader: Span | None
     sha256: str

@@ -235,8 +235,8 @@ def join(pieces: Iterable[Segment], where: str) -> tuple[Segment, ...]:
 def find_vectors(segments: Sequence[Segment], starts: Iterable[int], where: str) -> int:
     """Return where the vector table stands.
 
-    The first of ``starts`` whose first word can be a stack pointer, or that a table follows
-    behind an RP2040 boot loader; if there is none such, the first that is loaded at all.
+    The first of ``starts`` whose words can be a stack pointer and an entry, or that a table
+    follows behind an RP2040 boot loader; if there is none such, the first that is loaded at all.
     """
     first = None
     for start in starts:
@@ -244,7 +244,7 @@ def find_vectors(segments: Sequence[Segment], starts: Iterable[int], where: str)
         if words is None:
             continue
         first = start if first is None else first
-        if _is_stack_pointer(words[0]):
+        if _is_stack_pointer(words[0]) and words[1] & 1:
             return start
         behind = _two_words(segments, start + _BOOT2_BYTES)
         if behind and 0x2000_0000 <= behind[0] <= 0x2008_2000 and behind[1] & 1:

@@ -21,13 +21,14 @@ from tinysim.simulator.images import Image
 from tinysim.simulator.machine import semihosting
 from tinysim.simulator.machine.engine import REGISTERS, attach_tracer, new_engine
 from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
-from tinysim.simulator.machine.memory import PAINT, RETURN_ADDRESS, map_memory
+from tinysim.simulator.machine.memory import NOWHERE, PAINT, RETURN_ADDRESS, map_memory
 from tinysim.simulator.machine.prices import Prices
 from tinysim.simulator.nvic import SVCALL, Nvic
 from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SystemControl
 from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK
 
 if TYPE_CHECKING:
+    from tinysim.boards.families.schema import Span
     from tinysim.simulator.bus import Bus
 
 _WFI, _WFE, _YIELD = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf"
@@ -74,7 +75,7 @@ class Machine:
         self._bad_access: tuple[str, int] | None = None
         self._error: SimulationError | None = None
         self._exc_return: int | None = None
-        self._is_svc = False
+        self._is_svc = self._is_leaving = False
         self._past_millicycles = 0
         self._stack: tuple[int, str] | None = None
         self.console = bytearray()
@@ -84,6 +85,7 @@ class Machine:
         self._unit = ExceptionUnit(self, self.nvic, is_v8=core.target.mcpu == "cortex-m33")
         self.notes: list[str] = []
         self.bus: Bus | None = None
+        self._loader_place: Span | None = None
         self.system = SystemControl(self.now_cycles, self.nvic, core.cpuid, image.vectors_address)
         self.prices = Prices(board, core, image, self.system, self.read, self._guard_stack)
         self.tracer = attach_tracer(
@@ -113,8 +115,20 @@ class Machine:
             )
         self.set("sp", stack_top)
         self._guard_stack()
-        self.set("pc", entry)
-        self.tracer.enter(entry & ~1)
+        self.set("pc", self._loader() or entry)
+        self.tracer.enter(self.get("pc") & ~1)
+
+    def _loader(self) -> int | None:
+        """Return the entry of the image's own boot loader, put where the boot ROM runs it."""
+        place = self._loader_place
+        if place is None:
+            return None
+        start = self.image.vectors_address - place.size_bytes
+        if not any(segment.address <= start < segment.end for segment in self.image.segments):
+            return None
+        self.write(place.base, self.read(start, place.size_bytes))
+        self.set("lr", 0)  # says to the loader that the boot ROM has called it
+        return place.base | 1
 
     def call(self, address: int, argument: int = 0) -> None:
         """Call a function that takes at most one argument, and run it to its return."""
@@ -138,14 +152,27 @@ class Machine:
         ``is_done`` is asked whenever the host has something to do, after each write to a
         peripheral at the latest; True ends the run too. Returns whether ``until`` was reached.
         """
+        if self.get("pc") & ~1 == until:
+            self._leave_place()
         # Unicorn looks for the end when it translates: forget what it has translated there.
         self._engine.ctl_remove_cache(until, until + 2)
         while not (reached := self._advance(until)) and not is_done():
             pass
-        self.tracer.close(is_taken=reached)
+        self.tracer.pause(self.get("pc") & ~1)
         if self.tracer.error is not None:
             raise self.tracer.error
         return reached
+
+    def run_out_of_handler(self) -> None:
+        """Run until the handler that runs now has returned."""
+        depth = len(self.nvic.active)
+        self.run_until(NOWHERE, lambda: len(self.nvic.active) < depth)
+
+    def _leave_place(self) -> None:
+        """Run a block, so that where a run begins can be where it ends."""
+        self._is_leaving = True
+        self._advance(NOWHERE)
+        self._is_leaving = False
 
     def _advance(self, until: int) -> bool:
         """Run to the next thing that the host must do, and do it; True at ``until``."""
@@ -153,7 +180,8 @@ class Machine:
         self._is_svc = False
         self.tracer.resume()
         self.tracer.watch(
-            attention=self.nvic.is_waiting_for_mask, deadline_millicycles=self._deadline()
+            attention=self._is_leaving or self.nvic.is_waiting_for_mask,
+            deadline_millicycles=self._deadline(),
         )
         try:
             timeout = int(self._limits.host_seconds * 1e6)
@@ -238,12 +266,32 @@ class Machine:
         self._engine.reg_write(REGISTERS[register], value)
 
     def read(self, address: int, size_bytes: int) -> bytes:
-        """Read memory."""
-        return bytes(self._engine.mem_read(address, size_bytes))
+        """Read memory.
+
+        Raises
+        ------
+        FaultError
+            If there is none.
+        """
+        try:
+            return bytes(self._engine.mem_read(address, size_bytes))
+        except unicorn.UcError as error:
+            what = bad_access(self.board, "reads", address)
+            raise fault(what, self.image, self.get("pc")) from error
 
     def write(self, address: int, data: bytes) -> None:
-        """Write memory."""
-        self._engine.mem_write(address, data)
+        """Write memory.
+
+        Raises
+        ------
+        FaultError
+            If there is none.
+        """
+        try:
+            self._engine.mem_write(address, data)
+        except unicorn.UcError as error:
+            what = bad_access(self.board, "writes", address)
+            raise fault(what, self.image, self.get("pc")) from error
 
     def lowest_written(self, low: int, high: int) -> int:
         """Return the lowest address in a range that has lost its paint, or ``high``."""
@@ -278,7 +326,11 @@ class Machine:
         if number is not None:
             self._spend(self.core.exceptions.entry_cycles)
             handler = self._handler(number)
-            self._unit.enter(number, handler)
+            came_from_task = self._is_on_process_stack
+            frame = self._unit.enter(number, handler)
+            self.tracer.lower_stack(frame)
+            if self._stack is not None and not came_from_task and frame < self._stack[0]:
+                raise self._overflow(frame)
             self.tracer.enter(handler)
 
     def _return_from_exception(self, exc_return: int) -> None:
@@ -370,6 +422,7 @@ class Machine:
         from tinysim.simulator.bus import Bus
 
         description = load_family(family)
+        self._loader_place = description.loader
         bus = self.bus = Bus(
             description,
             self.now_cycles,

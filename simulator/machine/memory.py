@@ -19,6 +19,9 @@ ERASED = 0xFF
 #: Where a called function returns to: a page of its own in the code area that no chip here uses.
 RETURN_ADDRESS = 0x1EEE_E000
 
+#: An address that nothing reaches: run until something else ends the run.
+NOWHERE = 0x1EEE_F000
+
 #: How far an image that is too large may reach beyond a region.
 WIDENED_MAX_BYTES = 128 * 2**20
 
