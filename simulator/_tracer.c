@@ -284,26 +284,29 @@ void ts_tracer_pause(ts_tracer *t, void *emulator, uint32_t address)
     }
 }
 
+/** Follow the branch that was taken before a pause, to `address`, before anything else happens. */
+void ts_tracer_arrive(ts_tracer *t, uint32_t address)
+{
+    if (t->is_arriving) {
+        t->is_arriving = 0;
+        follow(t, address, t->from_call, t->from_end);
+    }
+}
+
 /** The emulator's block callback: a block of `size` bytes at `address` is about to run. */
 void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
 {
     const uint32_t start = (uint32_t)address;
-    if (t->is_arriving) {
-        t->is_arriving = 0;
-        follow(t, start, t->from_call, t->from_end);
-    }
     const uint32_t follows = t->is_open && start == t->run_end;
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
     if (is_due && !t->lets_pass) {
-        const ts_run *const run = close_run(t, emulator, !follows);
-        if (!follows && t->stop_reason != STOP_LIMIT) {
-            follow(t, start, run && run->is_call, run ? run->end : 0);
-        }
+        ts_tracer_pause(t, emulator, start);
         if (t->stop_reason == STOP_NONE) {
             halt(t, emulator, STOP_ATTENTION);
         }
         return; /* the block does not run: it is counted when it does */
     }
+    ts_tracer_arrive(t, start);
     t->lets_pass = 0;
     if (follows) {
         t->run_end = start + size;

@@ -61,6 +61,8 @@ class Bus:
         Is told the number and the new level of an interrupt line whenever it changes.
     on_unknown
         Is told, once an address, that firmware uses something that is not described.
+    unknown
+        ``zero``: what is not described reads 0, and nobody is told.
     hse_hz
         The board's crystal; None takes the family's usual one.
     baud
@@ -76,7 +78,9 @@ class Bus:
         *,
         hse_hz: int | None = None,
         baud: int | None = 115_200,
+        unknown: str = "warn",
     ) -> None:
+        self._is_silent = unknown == "zero"
         self.family = family
         self._now_cycles, self._set_irq, self._on_unknown = now_cycles, set_irq, on_unknown
         self._baud = baud
@@ -164,6 +168,8 @@ class Bus:
     def _read_word(self, address: int) -> int:
         place = self._places.get(address) or self._places.get(self._plain(address))
         if place is None:
+            if self._is_silent:
+                return 0
             address = self._plain(address)
             self._report(address)
             return self._words.get(address, 0)
@@ -185,6 +191,8 @@ class Bus:
             value, lanes = self._combined(plain, address & _ALIASES, value, lanes), _WORD
         place = self._places.get(plain)
         if place is None:
+            if self._is_silent:
+                return
             self._report(plain)
             self._words[plain] = self._words.get(plain, 0) & ~lanes | value
             return

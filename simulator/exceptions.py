@@ -6,17 +6,17 @@ import struct
 from dataclasses import dataclass
 from typing import Protocol
 
-from tinysim.simulator.nvic import Nvic
+from tinysim.simulator.nvic import HARD_FAULT, Nvic
 
 #: Values from here on are not addresses but say how to return from an exception.
 EXC_RETURN_FIRST = 0xFFFF_FF00
 
-#: Bits of CONTROL: which stack, and whether the FPU holds something of the running context.
-SPSEL, _FPCA = 2, 4
+#: Bits of CONTROL: unprivileged, process stack, FPU in use by the running context.
+_NPRIV, SPSEL, _FPCA = 1, 2, 4
 #: Bits of EXC_RETURN.
 TO_THREAD, _TO_PROCESS_STACK, _IS_BASIC = 0x8, 0x4, 0x10
 #: Bits of the stacked xPSR.
-_ALIGNED, _THUMB, _NUMBER = 1 << 9, 1 << 24, 0x1FF
+_ALIGNED, _THUMB, _NUMBER, _IT = 1 << 9, 1 << 24, 0x1FF, 0x0600_FC00
 _BASIC_WORDS, _EXTENDED_WORDS = 8, 26
 
 
@@ -76,18 +76,18 @@ class ExceptionUnit:
     def begin(self, number: int, handler: int) -> None:
         """Start a handler, whose caller's context is saved already."""
         cpu = self.cpu
-        cpu.set("ipsr", number)
-        cpu.set("control", cpu.get("control") & ~(SPSEL | _FPCA))  # handlers run on MSP
+        self._switch(number, cpu.get("control") & ~(SPSEL | _FPCA))  # handlers run on MSP
+        cpu.set("xpsr", cpu.get("xpsr") & ~_IT)
         cpu.set("pc", handler | 1)
         self.nvic.activate(number)
 
     def leave(self, exc_return: int) -> None:
         """Restore the context that a handler's return names; the handler is already inactive."""
         cpu = self.cpu
-        cpu.set("ipsr", 0 if exc_return & TO_THREAD else self.nvic.active[-1])
         control = cpu.get("control") & ~(SPSEL | _FPCA)
         control |= SPSEL if exc_return & _TO_PROCESS_STACK else 0
-        cpu.set("control", control | (0 if exc_return & _IS_BASIC else _FPCA))
+        control |= 0 if exc_return & _IS_BASIC else _FPCA
+        self._switch(0 if exc_return & TO_THREAD else self.nvic.active[-1], control)
         frame = cpu.get("sp")
         words = _BASIC_WORDS if exc_return & _IS_BASIC else _EXTENDED_WORDS
         saved = struct.unpack(f"<{words}I", cpu.read(frame, 4 * words))
@@ -101,6 +101,22 @@ class ExceptionUnit:
         cpu.set("sp", frame + 4 * words + (4 if flags & _ALIGNED else 0))
         cpu.set("xpsr", flags & ~(_NUMBER | _ALIGNED) | cpu.get("ipsr") | _THUMB)
         cpu.set("pc", saved[6] | 1)
+
+    def _switch(self, number: int, control: int) -> None:
+        """Go to thread mode (0) or a handler, and set CONTROL.
+
+        Unicorn takes writes of CONTROL as the core does: SPSEL only in thread mode, and nothing
+        unless privileged, which handlers are.
+        """
+        cpu = self.cpu
+        if cpu.get("control") & _NPRIV:
+            cpu.set("ipsr", HARD_FAULT)
+            cpu.set("control", cpu.get("control") & ~_NPRIV)
+        cpu.set("ipsr", 0)
+        cpu.set("control", control & ~_NPRIV)
+        cpu.set("ipsr", number)
+        if control & _NPRIV:
+            cpu.set("control", control)
 
     def _exc_return(self, in_handler: bool, on_process_stack: bool, has_fp: bool) -> int:
         """Say how to return: mode, stack, and whether the frame holds FPU registers."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinysim.boards import Board
-from tinysim.errors import LimitError, SimulationError
 from tinysim.simulator.accuracy import timing_of
+from tinysim.simulator.conversation import Conversation
 from tinysim.simulator.cores import Core
 from tinysim.simulator.counting import count
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST
 from tinysim.simulator.functions import call_paths, function_profiles, hottest
 from tinysim.simulator.images import Image, read_image
 from tinysim.simulator.machine import Limits, Machine
-from tinysim.simulator.machine.memory import NOWHERE
+from tinysim.simulator.places import Place, address_of, watch
 from tinysim.simulator.profile import Counters, FirmwareProfile
 from tinysim.simulator.script import Step
 
@@ -25,8 +25,9 @@ from tinysim.simulator.script import Step
 class Window:
     """What to measure: between two places, one execution of a function, a call, or all of it.
 
-    Places are symbols or addresses (``0x...``). ``call`` runs a function that takes no arguments
-    after the conversation is over, as a debugger would.
+    ``start`` and ``end`` are places (see ``places.py``), ``function`` and ``call`` symbols or
+    addresses. ``call`` runs a function that takes no arguments after the conversation is over, as a
+    debugger would.
     """
 
     start: str | None = None
@@ -52,6 +53,7 @@ def profile_firmware(
     script: Sequence[Step] = (),
     limit_s: float = 30.0,
     repeat: int = 1,
+    unknown: str = "warn",
     version: str = "",
 ) -> tuple[FirmwareProfile, ...]:
     """Run an image on an emulated board and profile a window of it.
@@ -65,10 +67,13 @@ def profile_firmware(
     script
         What is said to the firmware over the board's console, before or until the window.
     limit_s
-        Simulated seconds after which the run ends. Running from reset to the end, this is how
-        it ends; with a window, it is an error.
+        Simulated seconds after which the run ends. Without a window or a script this is how it
+        ends; with one, it is an error.
     repeat
         How often the window is measured, one profile each.
+    unknown
+        What an access to a peripheral that is not described does: ``warn`` (a note; what is
+        written is read back), ``zero`` (reads 0, silently) or ``fault`` (ends the run).
     version
         Of tinysim, for the record.
 
@@ -79,129 +84,46 @@ def profile_firmware(
     """
     image = read_image(path, board.region(board.placement.code).base)
     limits = Limits(cycles=int(limit_s * board.clock.hz))
-    machine = Machine(board, core, image, limits)
+    machine = Machine(board, core, image, limits, unknown=unknown)
     machine.reset()
-    talk = _Conversation(machine, board, script)
+    talk = Conversation(machine, board, script)
     profiles = []
     for round_ in range(repeat):
-        _measure(machine, image, window, talk, is_first=round_ == 0)
+        _measure(machine, window, talk, is_first=round_ == 0)
         profiles.append(_profile(path, machine, board, core, window, talk, version))
     return tuple(profiles)
 
 
-def _measure(
-    machine: Machine, image: Image, window: Window, talk: _Conversation, is_first: bool
-) -> None:
+def _measure(machine: Machine, window: Window, talk: Conversation, is_first: bool) -> None:
     """Run the window, so that the tracer holds its counts."""
+
+    def run_to(name: str) -> None:
+        talk.run_to(watch(name, machine, lambda: talk.received))
+
     if window.call is not None:
         if is_first:
             talk.finish()
-        machine.call(place(image, window.call))
+        machine.call(address_of(window.call, machine.image))
     elif window.function is not None:
-        talk.run_to(place(image, window.function))
+        run_to(window.function)
         machine.clear()
-        machine.tracer.enter(place(image, window.function))
+        machine.tracer.enter(address_of(window.function, machine.image))
         return_to = machine.get("lr")
         if return_to >= EXC_RETURN_FIRST:
             machine.run_out_of_handler()
         else:
-            talk.run_to(return_to & ~1)
+            talk.run_to(Place(return_to & ~1))
         machine.tracer.leave()
     elif window.start is not None or window.end is not None:
         if window.start is not None:
-            talk.run_to(place(image, window.start))
+            run_to(window.start)
             machine.clear()
-        talk.run_to(NOWHERE if window.end is None else place(image, window.end))
+        if window.end is not None:
+            run_to(window.end)
+        else:
+            talk.run_to_the_end()
     else:
-        talk.run_to(NOWHERE)
-
-
-def place(image: Image, name: str) -> int:
-    """Return the address that a symbol or a number names."""
-    if name in image.symbols:
-        return image.symbols[name].address
-    try:
-        return int(name, 0) & ~1
-    except ValueError as error:
-        raise SimulationError(
-            f"there is no symbol {name}",
-            where="image",
-            fix="give a symbol of the image, or an address like 0x08001234",
-        ) from error
-
-
-class _Conversation:
-    """Steps of a script, taken as the firmware runs."""
-
-    def __init__(self, machine: Machine, board: Board, script: Sequence[Step]) -> None:
-        self._machine, self._board = machine, board
-        self._steps = list(script)
-        self._seen = 0
-        self._since = 0
-        self.uart = None
-        if machine.bus is not None and board.console is not None:
-            self.uart = machine.bus.uart(board.console)
-        if script and self.uart is None:
-            raise SimulationError(
-                f"{board.name} has no console to talk over",
-                where="--uart-in",
-                fix="choose a board whose file names its console",
-            )
-
-    @property
-    def received(self) -> bytes:
-        """What the firmware has printed."""
-        printed = bytes(self.uart.received) if self.uart is not None else b""
-        return printed + bytes(self._machine.console)
-
-    def run_to(self, address: int) -> None:
-        """Run until an address; the run's own end is an error unless it goes nowhere."""
-        try:
-            while self._steps:
-                self._take_step(address)
-                if self._machine.get("pc") & ~1 == address:
-                    return
-            self._machine.run_until(address)
-        except LimitError:
-            if address != NOWHERE:
-                raise
-            self._machine.tracer.close(is_taken=False)
-
-    def finish(self) -> None:
-        """Take every step."""
-        while self._steps:
-            self._take_step(NOWHERE)
-
-    def _take_step(self, until: int) -> None:
-        """Take the next step, running as far as it needs."""
-        step = self._steps[0]
-        if step.verb == "send":
-            assert self.uart is not None
-            self.uart.send(step.text)
-            self._steps.pop(0)
-            return
-        self._since = self._machine.now_cycles()
-        if self._machine.run_until(until, lambda: self._is_answered(step)):
-            return
-        self._steps.pop(0)
-
-    def _is_answered(self, step: Step) -> bool:
-        """Tell whether what is waited for has come since the last wait."""
-        assert self.uart is not None
-        at = self.uart.received.find(step.text, self._seen)
-        if at >= 0:
-            self._seen = at + len(step.text)
-            return True
-        waited_s = (self._machine.now_cycles() - self._since) / self._board.clock.hz
-        if waited_s > step.timeout_s:
-            tail = bytes(self.uart.received[-120:]).decode("latin-1")
-            raise SimulationError(
-                f"{step.text.decode('latin-1')!r} did not come within {step.timeout_s:g} s; "
-                f"the last that was printed: {tail!r}",
-                where=f"script line {step.line}",
-                fix="check the script, or allow more time",
-            )
-        return False
+        talk.run_to_the_end()
 
 
 def _profile(
@@ -210,7 +132,7 @@ def _profile(
     board: Board,
     core: Core,
     window: Window,
-    talk: _Conversation,
+    talk: Conversation,
     version: str,
 ) -> FirmwareProfile:
     """Put what was counted together."""

@@ -172,6 +172,10 @@ class NativeTracer(Tracer):
         """Count the open run at a stop before an address, where the program will go on."""
         self._pause(self.state_address, self._engine.handle, address)
 
+    def arrive(self, address: int) -> None:
+        """Follow the branch that was taken before a pause, before anything else happens."""
+        self._library.ts_tracer_arrive(ctypes.byref(self._state), ctypes.c_uint32(address))
+
     def lower_stack(self, sp: int) -> None:
         """Take note of how far down the stack went without an instruction."""
         self._state.lowest_sp = min(self._state.lowest_sp, sp)

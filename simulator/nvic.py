@@ -8,6 +8,11 @@ from __future__ import annotations
 
 NMI, HARD_FAULT, SVCALL, PENDSV, SYSTICK, FIRST_IRQ = 2, 3, 11, 14, 15, 16
 
+#: Bits of SHCSR that say what is active, and those that are only stored.
+_ACTIVE_BITS = {SVCALL: 7, PENDSV: 10, SYSTICK: 11}
+_ACTIVE_BITS_V8 = _ACTIVE_BITS | {HARD_FAULT: 2, NMI: 5}
+_SHCSR_STORED = 0x7_0000
+
 _FIXED = {1: -3, NMI: -2, HARD_FAULT: -1}
 #: Priority of thread mode: anything is more urgent.
 _THREAD = 256
@@ -23,15 +28,19 @@ class Nvic:
     ----------
     priority_bits
         How many upper bits of a priority the chip implements.
+    is_v6, is_v8
+        Whether the core is Armv6-M or Armv8-M; else it is Armv7-M.
     """
 
-    def __init__(self, priority_bits: int) -> None:
+    def __init__(self, priority_bits: int, is_v6: bool = False, is_v8: bool = False) -> None:
+        self._is_v6 = is_v6
+        self._active_bits = {} if is_v6 else _ACTIVE_BITS_V8 if is_v8 else _ACTIVE_BITS
         self._priority_mask = 0xFF & ~(0xFF >> priority_bits)
         self._priority: dict[int, int] = {}
         self._pending: set[int] = set()
         self._enabled: set[int] = set()
         self._high_lines: set[int] = set()
-        self._group_shift = 0
+        self._group_shift = self._handler_control = 0
         self.active: list[int] = []
 
     def pend(self, number: int) -> None:
@@ -39,17 +48,23 @@ class Nvic:
         self._pending.add(number)
 
     def set_line(self, irq: int, is_high: bool) -> None:
-        """Follow a peripheral's interrupt line: pending for as long as it is high."""
-        if is_high:
-            self._high_lines.add(FIRST_IRQ + irq)
-        else:
-            self._high_lines.discard(FIRST_IRQ + irq)
+        """Follow a peripheral's interrupt line: it pends when it rises, and while it stays high."""
+        number = FIRST_IRQ + irq
+        if not is_high:
+            self._high_lines.discard(number)
+        elif number not in self._high_lines:
+            self._high_lines.add(number)
+            self._pending.add(number)
 
     def next_to_take(self, primask: int, basepri: int, faultmask: int) -> int | None:
         """Return the pending exception that preempts what runs now, if there is one."""
         candidate = self._most_urgent()
-        if candidate is None:
+        if candidate is None or not self.can_take(candidate, primask, basepri, faultmask):
             return None
+        return candidate
+
+    def can_take(self, number: int, primask: int, basepri: int, faultmask: int) -> bool:
+        """Tell whether an exception would preempt what runs now."""
         current = self._group(self.current_priority)
         if faultmask & 1:
             current = min(current, -1)
@@ -57,7 +72,7 @@ class Nvic:
             current = min(current, 0)
         if basepri & self._priority_mask:
             current = min(current, self._group(basepri & self._priority_mask))
-        return candidate if self._group(self.priority_of(candidate)) < current else None
+        return self._group(self.priority_of(number)) < current
 
     @property
     def is_waiting_for_mask(self) -> bool:
@@ -91,7 +106,10 @@ class Nvic:
 
     def deactivate(self) -> int:
         """Return from the innermost exception, and return its number."""
-        return self.active.pop()
+        number = self.active.pop()
+        if number in self._high_lines:
+            self._pending.add(number)
+        return number
 
     def read(self, offset: int) -> int:
         """Read a register, by its offset from 0xE000_0000."""
@@ -99,7 +117,7 @@ class Nvic:
         if base in (ISER, ICER):
             return self._word(self._enabled, offset & 0x7C)
         if base in (ISPR, ICPR):
-            return self._word(self._pending | self._high_lines, offset & 0x7C)
+            return self._word(self._pending, offset & 0x7C)
         if base == IABR:
             return self._word(set(self.active), offset & 0x7C)
         if IPR <= offset < IPR + 0x200:
@@ -108,6 +126,9 @@ class Nvic:
             return self._priorities(4 + offset - SHPR1)
         if offset == ICSR:
             return self._control_state()
+        if offset == SHCSR:
+            active = sum(1 << bit for n, bit in self._active_bits.items() if n in self.active)
+            return self._handler_control | active
         if offset == AIRCR:
             return 0xFA05_0000 | (self._group_shift << 8)
         return 0
@@ -122,7 +143,7 @@ class Nvic:
         elif base == ISPR:
             self._pending |= numbers
         elif base == ICPR:
-            self._pending -= numbers
+            self._pending -= numbers - (self._high_lines - set(self.active))
         elif IPR <= offset < IPR + 0x200:
             self._set_priorities(FIRST_IRQ + (offset - IPR), value)
         elif SHPR1 <= offset < SHPR1 + 12:
@@ -131,13 +152,14 @@ class Nvic:
             self._set_control_state(value)
         elif offset == AIRCR and value >> 16 == 0x05FA:
             self._group_shift = (value >> 8) & 7
+        elif offset == SHCSR:
+            self._handler_control = value & _SHCSR_STORED
         elif offset == STIR:
             self._pending.add(FIRST_IRQ + (value & 0x1FF))
 
     def _most_urgent(self) -> int | None:
-        """Return the pending and enabled exception that goes first, active ones apart."""
-        waiting = (self._pending | self._high_lines) - set(self.active)
-        ready = [n for n in waiting if n < FIRST_IRQ or n in self._enabled]
+        """Return the pending and enabled exception that goes first."""
+        ready = [n for n in self._pending if n < FIRST_IRQ or n in self._enabled]
         return min(ready, key=lambda number: (self.priority_of(number), number), default=None)
 
     def _group(self, priority: int) -> int:
@@ -148,8 +170,9 @@ class Nvic:
         active = self.active[-1] if self.active else 0
         pending = self._most_urgent() or 0
         word = active | (pending & 0x1FF) << 12
+        word |= (len(self.active) == 1 and not self._is_v6) << 11  # RETTOBASE
         word |= (PENDSV in self._pending) << 28 | (SYSTICK in self._pending) << 26
-        return word | any(n >= FIRST_IRQ for n in self._pending | self._high_lines) << 22
+        return word | any(n >= FIRST_IRQ for n in self._pending) << 22
 
     def _set_control_state(self, value: int) -> None:
         for bit, number, is_set in (

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinysim.simulator.nvic import AIRCR, ICSR, IPR, ISER, SHPR1, STIR, SYSTICK, Nvic
+from tinysim.simulator.nvic import AIRCR, ICSR, IPR, ISER, SHCSR, SHPR1, STIR, SYSTICK, Nvic
 
 SYSTEM_BASE = 0xE000_0000
 SYSTEM_BYTES = 0x10_0000
 
 DWT_CTRL, DWT_CYCCNT = 0x1000, 0x1004
 SYST_CSR, SYST_RVR, SYST_CVR = 0xE010, 0xE014, 0xE018
-CPUID, VTOR, CPACR, DEMCR = 0xED00, 0xED08, 0xED88, 0xEDFC
+CPUID, VTOR, CCR, HFSR, CPACR, DEMCR = 0xED00, 0xED08, 0xED14, 0xED2C, 0xED88, 0xEDFC
+FPCCR = 0xEF34
+
+#: Registers that do not read 0 after reset: stack alignment; FPU state kept, and kept lazily.
+_RESET = {CCR: 1 << 9, FPCCR: 3 << 30}
+_FORCED = 1 << 30
 
 _COUNTFLAG = 1 << 16
 _TRCENA = 1 << 24
@@ -39,7 +44,7 @@ class SystemControl:
         self, now_cycles: Callable[[], int], nvic: Nvic, cpuid: int, vector_table: int
     ) -> None:
         self._now_cycles, self._nvic = now_cycles, nvic
-        self._words: dict[int, int] = {CPUID: cpuid, VTOR: vector_table}
+        self._words: dict[int, int] = {**_RESET, CPUID: cpuid, VTOR: vector_table}
         self._counter_offset = 0
         self._tick_start = self._ticks_served = self._flags_read = 0
 
@@ -52,6 +57,10 @@ class SystemControl:
     def is_fpu_enabled(self) -> bool:
         """Whether CPACR gives full access to the FPU."""
         return self._words.get(CPACR, 0) >> 20 & 0xF == 0xF
+
+    def note_escalation(self) -> None:
+        """Say in HFSR that a HardFault is another exception that could not be taken."""
+        self._words[HFSR] = self._words.get(HFSR, 0) | _FORCED
 
     def read(self, offset: int, size: int) -> int:
         """Read 1, 2 or 4 bytes at an offset from 0xE000_0000."""
@@ -146,5 +155,5 @@ def _is_nvic(offset: int) -> bool:
     return (
         ISER <= offset < IPR + 0x200
         or SHPR1 <= offset < SHPR1 + 12
-        or offset in (ICSR, AIRCR, STIR)
+        or offset in (ICSR, AIRCR, SHCSR, STIR)
     )

@@ -84,18 +84,14 @@ class PythonTracer(Tracer):
 
     def block(self, address: int, size: int) -> None:
         """Take note that a block is about to run."""
-        if self._arriving is not None:
-            self._follow(address, self._arriving)
-            self._arriving = None
         follows = self._is_open and address == self._end
         is_due = self._attention or self._millicycles >= self._deadline
         if is_due and not self._lets_pass:
-            price = self._close(is_taken=not follows)
-            if not follows and self._stop_reason != STOP_LIMIT:
-                self._follow(address, price)
+            self.pause(address)
             if self._stop_reason == STOP_NONE:
                 self._halt(STOP_ATTENTION)
             return
+        self.arrive(address)
         self._lets_pass = False
         if follows:
             self._end = address + size
@@ -118,6 +114,12 @@ class PythonTracer(Tracer):
         price = self._close(is_taken)
         if is_taken and price is not None:
             self._arriving = price
+
+    def arrive(self, address: int) -> None:
+        """Follow the branch that was taken before a pause, before anything else happens."""
+        if self._arriving is not None:
+            self._follow(address, self._arriving)
+            self._arriving = None
 
     def lower_stack(self, sp: int) -> None:
         """Take note of how far down the stack went without an instruction."""

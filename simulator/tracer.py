@@ -104,6 +104,10 @@ class Tracer(ABC):
         """Count the open run at a stop before an address, where the program will go on."""
 
     @abstractmethod
+    def arrive(self, address: int) -> None:
+        """Follow the branch that was taken before a pause, before anything else happens."""
+
+    @abstractmethod
     def lower_stack(self, sp: int) -> None:
         """Take note of how far down the stack went without an instruction."""
 

@@ -13,6 +13,7 @@ import pytest
 import tinysim
 from tests.conftest import ROOT
 from tinysim.boards import board_names
+from tinysim.cli import app
 from tinysim.compiler.ops import operator_names
 from tinysim.compiler.toolchain import compiler_version
 
@@ -38,9 +39,9 @@ def test_readme_example_of_python_runs() -> None:
 
 
 def test_every_command_and_operator_is_in_the_readme() -> None:
-    source = (ROOT / "src" / "tinysim" / "cli.py").read_text()
-    for command in re.findall(r"@app\.command\(\)\ndef (\w+)", source):
-        assert f"tinysim {command}" in README
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert f"tinysim {command.callback.__name__}" in README
     for name in operator_names():
         assert f"`{name}`" in README
 

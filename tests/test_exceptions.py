@@ -290,7 +290,7 @@ def test_ranking_follows_priority_then_number() -> None:
     assert nvic.next_to_take(0, 0, 0) == SYSTICK  # priority 0 by default
 
 
-def test_held_line_stays_pending_until_it_falls() -> None:
+def test_line_pends_when_it_rises_and_again_while_it_stays_high() -> None:
     nvic = Nvic(priority_bits=2)
     nvic.write(0xE100, 1 << 5)
     nvic.set_line(5, True)
@@ -299,5 +299,19 @@ def test_held_line_stays_pending_until_it_falls() -> None:
     assert nvic.next_to_take(0, 0, 0) is None
     nvic.deactivate()
     assert nvic.next_to_take(0, 0, 0) == FIRST_IRQ + 5
+    nvic.activate(FIRST_IRQ + 5)
     nvic.set_line(5, False)
+    nvic.deactivate()
+    assert nvic.next_to_take(0, 0, 0) is None
+
+
+def test_line_that_falls_again_has_pended() -> None:
+    nvic = Nvic(priority_bits=2)
+    nvic.write(0xE100, 1 << 5)
+    nvic.set_line(5, True)
+    nvic.write(0xE280, 1 << 5)
+    assert nvic.next_to_take(0, 0, 0) == FIRST_IRQ + 5, "cleared while the line is high"
+    nvic.set_line(5, False)
+    assert nvic.next_to_take(0, 0, 0) == FIRST_IRQ + 5
+    nvic.write(0xE280, 1 << 5)
     assert nvic.next_to_take(0, 0, 0) is None

@@ -32,7 +32,7 @@ CHIPS = {
     "rpi_pico": ("rp2040.c", 125_000_000),
 }
 
-SCRIPT = "wait >\nsend 7%\nexpect 49\nexpect >\nsend 4%\nexpect 16\nexpect >"
+SCRIPT = "wait >\nsend 7%\nexpect 49\nexpect >\nsend 4%\nexpect 16\nexpect >\nrun 0.049"
 CONSOLE = b"hello\r\n> 49\r\n> 16\r\n>"
 
 PICO_FLASH, BOOT2_BYTES = 0x1000_0000, 256
@@ -103,7 +103,7 @@ def run(
     function: str | None = None,
     call: str | None = None,
 ) -> FirmwareProfile:
-    """Talk to a firmware, and profile a window of it, or its first 50 ms."""
+    """Talk to a firmware for 50 ms, and profile a window of it, or all."""
     (profile,) = tinysim.run_firmware(
         path,
         board,
@@ -112,7 +112,7 @@ def run(
         function=function,
         call=call,
         script=SCRIPT,
-        limit_s=0.05,
+        limit_s=0.1,
     )
     return profile
 

@@ -23,7 +23,7 @@ from tinysim.simulator.machine.engine import REGISTERS, attach_tracer, new_engin
 from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
 from tinysim.simulator.machine.memory import NOWHERE, PAINT, RETURN_ADDRESS, map_memory
 from tinysim.simulator.machine.prices import Prices
-from tinysim.simulator.nvic import SVCALL, Nvic
+from tinysim.simulator.nvic import HARD_FAULT, NMI, SVCALL, Nvic
 from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SystemControl
 from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK
 
@@ -59,6 +59,8 @@ class Machine:
         When to give up.
     use_native
         False counts with the Python tracer even if the native one is built.
+    unknown
+        What peripherals that are not described do: ``warn``, ``zero`` or ``fault``.
     """
 
     def __init__(
@@ -68,7 +70,11 @@ class Machine:
         image: Image,
         limits: Limits | None = None,
         use_native: bool = True,
+        unknown: str = "warn",
     ) -> None:
+        self._unknown = unknown
+        #: How often registers were written that somebody watches, by address.
+        self.write_counts: dict[int, int] = {}
         self.board, self.core, self.image = board, core, image
         self._limits = limits or Limits()
         self._engine = new_engine(core)
@@ -77,12 +83,15 @@ class Machine:
         self._exc_return: int | None = None
         self._is_svc = self._is_leaving = False
         self._past_millicycles = 0
+        self._alarm: int | None = None
         self._stack: tuple[int, str] | None = None
         self.console = bytearray()
         self.exception_cycles = self.sleep_cycles = 0
         map_memory(self._engine, board, image)
-        self.nvic = Nvic(core.exceptions.priority_bits)
-        self._unit = ExceptionUnit(self, self.nvic, is_v8=core.target.mcpu == "cortex-m33")
+        is_v8 = core.target.mcpu == "cortex-m33"
+        self._is_v6 = core.target.mcpu == "cortex-m0plus"
+        self.nvic = Nvic(core.exceptions.priority_bits, self._is_v6, is_v8)
+        self._unit = ExceptionUnit(self, self.nvic, is_v8)
         self.notes: list[str] = []
         self.bus: Bus | None = None
         self._loader_place: Span | None = None
@@ -204,7 +213,7 @@ class Machine:
             self._return_from_exception(self._exc_return)
         elif self._is_svc:
             self.tracer.close(is_taken=False)
-            self.nvic.pend(SVCALL)
+            self._call_supervisor()
         elif self.tracer.stop_reason not in (STOP_ATTENTION, STOP_STACK):
             if pc == until:
                 return True
@@ -301,13 +310,19 @@ class Machine:
 
     def _deadline(self) -> int:
         """Return when the host must look at the time again, in the tracer's millicycles."""
-        events = [self.system.next_tick_cycles]
+        due = self._next_event(self._limits.cycles)
+        return NEVER if due is None else max(0, due * 1000 - self._past_millicycles)
+
+    def _next_event(self, *others: int | None) -> int | None:
+        """Return when something happens without the core, or None."""
+        events = [self.system.next_tick_cycles, self._alarm, *others]
         if self.bus is not None:
             events.append(self.bus.next_event_cycles())
-        if self._limits.cycles is not None:
-            events.append(self._limits.cycles)
-        due = min((event for event in events if event is not None), default=None)
-        return NEVER if due is None else max(0, due * 1000 - self._past_millicycles)
+        return min((event for event in events if event is not None), default=None)
+
+    def wake_at(self, cycles: int) -> None:
+        """Ask ``is_done`` at a time, even if nothing else happens then."""
+        self._alarm = cycles
 
     def _serve(self) -> None:
         """Let what is due happen, and take an exception if one may be taken."""
@@ -318,15 +333,17 @@ class Machine:
                 where=place(self.image, self.get("pc")),
                 fix="raise the limit if the firmware is meant to run longer",
             )
+        if self._alarm is not None and elapsed >= self._alarm:
+            self._alarm = None
         self.system.serve(elapsed)
         if self.bus is not None:
             self.bus.serve(elapsed)
-        masks = (self.get("primask"), self._masked("basepri"), self._masked("faultmask"))
-        number = self.nvic.next_to_take(*masks)
+        number = self.nvic.next_to_take(*self._masks)
         if number is not None:
             self._spend(self.core.exceptions.entry_cycles)
             handler = self._handler(number)
             came_from_task = self._is_on_process_stack
+            self.tracer.arrive(self.get("pc") & ~1)
             frame = self._unit.enter(number, handler)
             self.tracer.lower_stack(frame)
             if self._stack is not None and not came_from_task and frame < self._stack[0]:
@@ -343,9 +360,9 @@ class Machine:
                 where=place(self.image, self.get("lr")),
                 fix="the stack may be corrupt: check its size",
             )
-        self.nvic.deactivate()
-        masks = (self.get("primask"), self._masked("basepri"), self._masked("faultmask"))
-        number = self.nvic.next_to_take(*masks)
+        if self.nvic.deactivate() != NMI and not self._is_v6:
+            self.set("faultmask", 0)
+        number = self.nvic.next_to_take(*self._masks)
         if number is None:
             self._spend(self.core.exceptions.exit_cycles)
             self._unit.leave(exc_return)
@@ -356,9 +373,23 @@ class Machine:
         self._unit.begin(number, handler)
         self.tracer.enter(handler)
 
-    def _masked(self, register: str) -> int:
-        """Return a mask that Armv6-M does not have."""
-        return 0 if self.core.target.mcpu == "cortex-m0plus" else self.get(register)
+    def _call_supervisor(self) -> None:
+        """Pend what an SVC asks for; one that cannot be taken is a HardFault."""
+        if self.nvic.can_take(SVCALL, *self._masks):
+            self.nvic.pend(SVCALL)
+            return
+        self.notes.append(
+            f"SVC while it cannot be taken, at {place(self.image, self.get('pc') - 2)}"
+        )
+        self.system.note_escalation()
+        self.nvic.pend(HARD_FAULT)
+
+    @property
+    def _masks(self) -> tuple[int, int, int]:
+        """PRIMASK, BASEPRI and FAULTMASK; Armv6-M has only the first."""
+        if self._is_v6:
+            return self.get("primask"), 0, 0
+        return self.get("primask"), self.get("basepri"), self.get("faultmask")
 
     def _handler(self, number: int) -> int:
         """Return the address of an exception's handler."""
@@ -383,10 +414,7 @@ class Machine:
         self.tracer.close(is_taken=False)
         if self.nvic.is_any_pending:
             return
-        events = [self.system.next_tick_cycles]
-        if self.bus is not None:
-            events.append(self.bus.next_event_cycles())
-        tick = min((event for event in events if event is not None), default=None)
+        tick = self._next_event()
         if tick is None:
             raise SimulationError(
                 "sleeps (WFI) and nothing is left to wake it",
@@ -411,6 +439,8 @@ class Machine:
 
         def on_write(_engine: Any, offset: int, size: int, value: int, _data: Any) -> None:
             write(offset, size, value)
+            if base + offset in self.write_counts:
+                self.write_counts[base + offset] += 1
             # What was written may ask for an exception or move the next event.
             self.tracer.watch_next_block(self._deadline())
 
@@ -427,9 +457,10 @@ class Machine:
             description,
             self.now_cycles,
             self.nvic.set_line,
-            self.notes.append,
+            self._on_unknown,
             hse_hz=self.board.hse_hz,
             baud=_CONSOLE_BAUD,
+            unknown=self._unknown,
         )
         for base, size_bytes in bus.windows:
             self._map_registers(
@@ -438,6 +469,19 @@ class Machine:
                 lambda offset, size, base=base: bus.read(base + offset, size),  # type: ignore[misc]
                 lambda offset, size, value, base=base: bus.write(base + offset, size, value),  # type: ignore[misc]
             )
+
+    def _on_unknown(self, what: str) -> None:
+        """Take note of a peripheral that is not described, or end the run."""
+        if self._unknown != "fault":
+            self.notes.append(f"uses {what}, which is not described: it reads what was written")
+            return
+        self._error = fault(
+            f"uses {what}, which is not described",
+            self.image,
+            self.get("pc"),
+            "describe it in boards/families/, or take --unknown warn",
+        )
+        self._engine.emu_stop()
 
     def _stopped_elsewhere(self, pc: int) -> None:
         """Go on after an instruction that Unicorn stops at, or say why the run ended."""
@@ -490,6 +534,7 @@ class Machine:
                 )
                 self._engine.emu_stop()
             self.set("pc", (pc + 2) | 1)
+            self.tracer.watch_next_block(self._deadline())  # somebody may wait for what it printed
             return
         if number == _INTERRUPT_DATA_ABORT:
             self._error = fault(

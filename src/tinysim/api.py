@@ -120,12 +120,14 @@ def run_firmware(
     script: str | None = None,
     limit_s: float = 30.0,
     repeat: int = 1,
+    unknown: str = "warn",
 ) -> tuple[FirmwareProfile, ...]:
     """Run any firmware image on an emulated board and profile a window of it.
 
-    ``start``, ``end``, ``function`` and ``call`` are symbols or addresses and choose the window
-    (see ``tinysim.simulator.foreign.Window``); ``script`` is a conversation over the board's
-    console (see ``tinysim.simulator.script``).
+    ``start``, ``end``, ``function`` and ``call`` choose the window (see
+    ``tinysim.simulator.foreign.Window``); ``script`` is a conversation over the board's console
+    (see ``tinysim.simulator.script``); ``unknown`` says what peripherals that are not described do
+    (``warn``, ``zero`` or ``fault``).
     """
     from tinysim.simulator.foreign import Window, profile_firmware
 
@@ -134,7 +136,7 @@ def run_firmware(
     window = Window(start, end, function, call)
     core = load_core(description.core)
     return profile_firmware(
-        Path(path), description, core, window, steps, limit_s, repeat, __version__
+        Path(path), description, core, window, steps, limit_s, repeat, unknown, __version__
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -10,10 +13,13 @@ from tinysim.report._table import printable, si
 from tinysim.simulator.profile import FirmwareProfile
 
 MAX_FUNCTIONS = 20
+#: The call tree shows branches with at least this share of the cycles, and this many.
+TREE_SHARE_MIN, MAX_TREE = 0.01, 30
 
 
-def firmware_report(profile: FirmwareProfile) -> Group:
-    """Return the whole report."""
+def firmware_report(profiles: Sequence[FirmwareProfile]) -> Group:
+    """Return the whole report, of the last of several windows: the steady state."""
+    profile = profiles[-1]
     return Group(
         Text.assemble(
             (printable(profile.image_name), "bold"),
@@ -21,8 +27,10 @@ def firmware_report(profile: FirmwareProfile) -> Group:
             f"{profile.clock_source}): {printable(profile.window)}",
         ),
         _functions(profile),
+        _tree(profile),
         _hottest(profile),
         *_totals(profile),
+        *_repeats(profiles),
     )
 
 
@@ -47,6 +55,31 @@ def _functions(profile: FirmwareProfile) -> Table:
         rest = sum(one.own.cycles for one in profile.functions[MAX_FUNCTIONS:])
         more = f"{len(profile.functions) - MAX_FUNCTIONS} more"
         table.add_row(more, "", f"{rest:,}", f"{rest / max(1, profile.cycles):.1%}", "", "", "")
+    return table
+
+
+def _tree(profile: FirmwareProfile) -> Table:
+    """Return the call tree down to where little is left, the most expensive branch first."""
+    inclusive: Counter[tuple[str, ...]] = Counter()
+    for path, cycles in profile.paths:
+        for depth in range(1, len(path) + 1):
+            inclusive[path[:depth]] += cycles
+    enough = profile.cycles * TREE_SHARE_MIN
+    shown = [path for path, cycles in inclusive.items() if cycles >= enough and cycles]
+
+    def rank(path: tuple[str, ...]) -> list[tuple[int, str]]:
+        return [(-inclusive[path[:depth]], path[depth - 1]) for depth in range(1, len(path) + 1)]
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("\ncall tree", no_wrap=True)
+    for heading in ("\nwith callees", "\nshare"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for path in sorted(shown, key=rank)[:MAX_TREE]:
+        table.add_row(
+            Text("  " * (len(path) - 1) + printable(path[-1])),
+            f"{inclusive[path]:,}",
+            f"{inclusive[path] / max(1, profile.cycles):.1%}",
+        )
     return table
 
 
@@ -77,3 +110,17 @@ def _totals(profile: FirmwareProfile) -> list[Text]:
     ]
     lines += [f"note: {printable(note)}" for note in profile.notes]
     return [Text(line) for line in lines]
+
+
+def _repeats(profiles: Sequence[FirmwareProfile]) -> list[Text]:
+    """Tell the first window from the steady state."""
+    if len(profiles) < 2:
+        return []
+    first, *rest = (profile.cycles for profile in profiles)
+    mean = sum(rest) / len(rest)
+    return [
+        Text(
+            f"first window {first:,} cycles, then {len(rest)} of {mean:,.0f} on average "
+            f"({min(rest):,} to {max(rest):,}): the first is {first / mean - 1:+.1%}"
+        )
+    ]

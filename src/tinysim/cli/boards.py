@@ -1,0 +1,60 @@
+"""``tinysim boards``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tinysim.cli.console import console, plain_table
+
+
+def boards(
+    name: Annotated[str | None, typer.Argument(help="Show everything about one board.")] = None,
+) -> None:
+    """List the boards, or show one with the source of every number."""
+    from tinysim.boards import board_names, load_board
+
+    if name is not None:
+        _show_board(load_board(name))
+        return
+    table = plain_table("board", "mcu", "core", "clock", "flash", "ram", "title")
+    for known in board_names():
+        board = load_board(known)
+        sizes = [
+            f"{sum(r.usable_bytes for r in board.regions if r.kind == kind) // 1024:,} KiB"
+            for kind in ("flash", "ram")
+        ]
+        clock = f"{board.clock.hz / 1e6:g} MHz"
+        table.add_row(board.name, board.mcu, board.core, clock, *sizes, board.title)
+    console().print(table)
+
+
+def _show_board(board: Any) -> None:
+    """Print a board and where its numbers come from."""
+    out = console()
+    out.print(f"{board.name}: {board.title} ({board.mcu}, {board.core})", markup=False)
+    rows = [("clock", f"{board.clock.hz:,} Hz", board.clock.source)]
+    for region in board.regions:
+        what = f"{region.kind} at {region.base:#010x}, {region.size_bytes:,} B"
+        if region.reserved_bytes:
+            what += f" of which {region.reserved_bytes:,} B are reserved"
+        if region.kind == "flash":
+            what += f", {region.wait_states} wait states"
+        rows.append((region.name, what, region.source))
+    place = board.placement
+    where = f"code {place.code}, data {place.data}, stack {place.stack}, arena "
+    rows.append(("placement", where + " then ".join(place.arena), ""))
+    accuracy = board.memory_accuracy
+    band = f"{accuracy.error_low:+.0%} to {accuracy.error_high:+.0%} on top of the core's"
+    rows.append(("timing error", band, accuracy.source))
+    if board.power is None:
+        rows.append(("power", "unknown", ""))
+    else:
+        power = board.power
+        watts = f"{power.low_w:g} to {power.high_w:g} W, typically {power.typical_w:g} W"
+        rows.append(("power", f"{watts}; {power.mode}", power.source))
+    table = plain_table("what", "value", "source")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)

@@ -1,0 +1,78 @@
+"""Files that the command line reads and writes: whole, or one clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tinysim.errors import ModelError, OutputError
+
+
+def read_text(path: Path) -> str:
+    """Read a text file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"cannot be read ({error})", where=str(path), fix="give a text file"
+        ) from error
+
+
+def read_array(path: Path) -> Any:
+    """Read a .npy file; pickles in it are refused."""
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(
+            f"not a readable array ({error})",
+            where=str(path),
+            fix="write it with numpy.save(path, array)",
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ModelError("an archive, not one array", where=str(path), fix="give a .npy file")
+    return array
+
+
+def write_text(text: str, target: str) -> None:
+    """Write to a file, or to stdout if it is ``-``."""
+    if target == "-":
+        typer.echo(text, nl=False)
+    else:
+        write_file(Path(target), text.encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    import os
+    import tempfile
+
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            part.chmod(0o644)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error), where=str(path), fix="give a place that can be written"
+        ) from error
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files into a folder; none of them is ever half-written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error), where=str(folder), fix="give a place that can be written"
+        ) from error
+    for name, content in files.items():
+        write_file(folder / name, content)

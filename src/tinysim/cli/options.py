@@ -1,0 +1,33 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelArgument = Annotated[Path, typer.Argument(help="Model file (.tflite).", show_default=False)]
+OptimizeOption = Annotated[str, typer.Option(help="speed or size.")]
+
+
+def check_optimize(optimize: str) -> None:
+    """Refuse what the compiler has no flags for."""
+    from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
+
+    if optimize not in OPTIMIZE_FLAGS:
+        raise typer.BadParameter(f"--optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {optimize}")
+
+
+def seconds(text: str) -> float:
+    """Read a time with its unit."""
+    for unit, factor in (("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("", 1.0)):
+        if text.endswith(unit):
+            try:
+                seconds = float(text.removesuffix(unit)) * factor
+            except ValueError:
+                break
+            if seconds > 0:
+                return seconds
+            break
+    raise typer.BadParameter(f"{text!r} is not a time like 30s, 500ms or 20us")
