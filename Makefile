@@ -20,7 +20,7 @@ lint: setup
 
 setup: $(READY)
 
-$(READY): pyproject.toml setup.py requirements.lock simulator/_tracer.c
+$(READY): pyproject.toml setup.py requirements.lock $(wildcard simulator/native/*)
 	@if ! command -v arm-none-eabi-gcc >/dev/null || ! command -v gcc >/dev/null \
 	    || ! python3 -c 'import ensurepip' 2>/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -15,7 +15,8 @@ setup(
         # pure Python tracer takes its place, hence optional.
         Extension(
             "tinysim.simulator._tracer",
-            sources=["simulator/_tracer.c"],
+            sources=["simulator/native/memory.c", "simulator/native/tracer.c"],
+            depends=["simulator/native/tracer.h"],
             extra_compile_args=["-O2"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,

@@ -26,8 +26,9 @@ class MemoryRegion:
     """One block of memory, as the reference manual lists it.
 
     ``reserved_bytes`` at its start belong to somebody else (a boot loader, a vendor's core
-    library). ``fetch_stall_per_1000_instructions`` is the simple figure for wait states that is
-    used until the memory system itself is modelled.
+    library). ``code`` and ``data`` name the caches that fetches and loads go through; what is
+    not there costs ``wait_states`` (those of flash are firmware's to program) and
+    ``extra_cycles`` (the bus). Without a cache there is no wait.
     """
 
     name: str
@@ -37,7 +38,9 @@ class MemoryRegion:
     source: str
     reserved_bytes: int = 0
     wait_states: int = 0
-    fetch_stall_per_1000_instructions: int = 0
+    extra_cycles: int = 0
+    code: str | None = None
+    data: str | None = None
 
     @property
     def usable_base(self) -> int:
@@ -53,6 +56,43 @@ class MemoryRegion:
     def end(self) -> int:
         """First address behind the region."""
         return self.base + self.size_bytes
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A part of the RAM behind a port of its own.
+
+    ``burst_cycles`` is what the first of several accesses in a row costs more than in other RAM.
+    """
+
+    name: str
+    base: int
+    size_bytes: int
+    burst_cycles: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A cache, or a buffer, which is a cache of one set.
+
+    ``lines`` of ``line_bytes`` stand in sets of ``ways``. Memory delivers ``word_bytes`` at a time;
+    a miss brings the line (``fills_line``) or that word. ``prefetches`` says that fetches read the
+    next word ahead. ``enabled_by`` and ``prefetched_by`` are the bits with which firmware switches
+    them, written ``BLOCK.REGISTER.bit``.
+    """
+
+    name: str
+    lines: int
+    ways: int
+    line_bytes: int
+    word_bytes: int
+    source: str
+    fills_line: bool = False
+    prefetches: bool = False
+    is_enabled: bool = True
+    enabled_by: str | None = None
+    prefetched_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +156,8 @@ class Board:
     memory_accuracy: MemoryAccuracy
     power: Power | None
     sha256: str
+    caches: tuple[Cache, ...] = ()
+    banks: tuple[Bank, ...] = ()
     family: str | None = None
     console: str | None = None
     hse_hz: int | None = None
@@ -158,6 +200,14 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
         _row(MemoryRegion, {"name": name, **row}, f"region.{name}", problems)
         for name, row in table.pop("region", {}).items()
     )
+    caches = tuple(
+        _row(Cache, {"name": name, **row}, f"cache.{name}", problems)
+        for name, row in table.pop("cache", {}).items()
+    )
+    banks = tuple(
+        _row(Bank, {"name": name, **row}, f"bank.{name}", problems)
+        for name, row in table.pop("bank", {}).items()
+    )
     placement = table.pop("placement", {})
     if isinstance(placement.get("arena"), list):
         placement = {**placement, "arena": tuple(placement["arena"])}
@@ -174,7 +224,7 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
     problems += [f"unknown key {key!r}" for key in sorted(table.keys() - required - optional)]
     problems += [f"missing {key!r}" for key in sorted(required - table.keys())]
     if not problems:
-        board = Board(**table, **parts, regions=regions, sha256=sha256)
+        board = Board(**table, **parts, regions=regions, caches=caches, banks=banks, sha256=sha256)
         problems += _contradictions(board)
     if problems:
         raise BoardError(
@@ -224,6 +274,18 @@ def _contradictions(board: Board) -> list[str]:
             found.append(f"region.{region.name}: kind is {region.kind!r}, not flash or ram")
         if not 0 <= region.reserved_bytes < region.size_bytes:
             found.append(f"region.{region.name}: reserved_bytes out of range")
+    for bank in board.banks:
+        if not bank.source.strip():
+            found.append(f"bank.{bank.name}: empty source")
+        if not any(r.base <= bank.base and bank.base + bank.size_bytes <= r.end for r in ordered):
+            found.append(f"bank.{bank.name} lies in no region")
+    known = {cache.name for cache in board.caches}
+    for region in ordered:
+        for used in (region.code, region.data):
+            if used is not None and used not in known:
+                found.append(f"region.{region.name} names {used!r}, which is no cache")
+    for cache in board.caches:
+        found += _impossible(cache)
     for low, high in pairwise(ordered):
         if low.end > high.base:
             found.append(f"regions {low.name} and {high.name} overlap")
@@ -238,4 +300,20 @@ def _contradictions(board: Board) -> list[str]:
         found.append("clock: needs a positive hz and a source")
     if board.power and not 0 < board.power.low_w <= board.power.typical_w <= board.power.high_w:
         found.append("power: needs 0 < low_w <= typical_w <= high_w")
+    return found
+
+
+def _impossible(cache: Cache) -> list[str]:
+    """Return what a cache cannot be like."""
+    where, found = f"cache.{cache.name}", []
+    if not cache.source.strip():
+        found.append(f"{where}: empty source")
+    sizes = (cache.lines, cache.ways, cache.line_bytes, cache.word_bytes)
+    if any(size < 1 or size & (size - 1) for size in sizes):
+        found.append(f"{where}: lines, ways, line_bytes and word_bytes are powers of two")
+    elif (
+        cache.lines < cache.ways
+        or not cache.word_bytes <= cache.line_bytes <= 32 * cache.word_bytes
+    ):
+        found.append(f"{where}: needs ways <= lines, and 1 to 32 words in a line")
     return found

@@ -27,6 +27,8 @@ from tinysim.simulator.profile import (
 #: Owners of counted cycles: 0 is the code between layers, layers follow.
 _RUNTIME = 0
 _FIRST_LAYER = 1
+#: From this share of the first inference on, filling caches is left out: a second one is counted.
+COLD_SHARE = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ class Execution:
     stack_bytes: int
     stack_written_bytes: int
     outputs: tuple[NDArray[Any], ...]
+    fidelity: int
 
 
 class Session:
@@ -56,10 +59,12 @@ class Session:
         core: Core,
         limits: Limits | None = None,
         use_native: bool = True,
+        fidelity: int | None = None,
     ) -> None:
+        self._is_warm = False
         self.firmware, self.board, self.core = firmware, board, core
         self._image = image = read_elf(firmware.elf)
-        self.machine = Machine(board, core, image, limits, use_native)
+        self.machine = Machine(board, core, image, limits, use_native, fidelity)
         self.machine.boot(firmware.entry_symbol)
         self.startup = Counters.total(self._counters().values())
         self._stack_top = image.symbol("__stack_top").address
@@ -70,9 +75,10 @@ class Session:
 
     def infer(self, inputs: Sequence[NDArray[Any]]) -> Execution:
         """Write the inputs, run one inference and read the outputs."""
-        for info, value in zip(self.firmware.inputs, inputs, strict=True):
-            self.machine.write(self._arena + info.offset_bytes, value.tobytes())
-        self.machine.call(self._entry, self._arena)
+        self._invoke(inputs)
+        if not self._is_warm and self._is_start_cold():
+            self._invoke(inputs)  # a benchmark or a sensor loop finds what the last round left
+        self._is_warm = True
         counters = self._counters()
         nothing = Counters(0, 0, dict.fromkeys(STALLS, 0))
         lowest = min(self._startup_low, self.machine.tracer.lowest_sp)
@@ -97,7 +103,18 @@ class Session:
             stack_bytes=stack_bytes,
             stack_written_bytes=self._stack_top - written,
             outputs=tuple(self._read(info) for info in self.firmware.outputs),
+            fidelity=self.machine.fidelity,
         )
+
+    def _invoke(self, inputs: Sequence[NDArray[Any]]) -> None:
+        for info, value in zip(self.firmware.inputs, inputs, strict=True):
+            self.machine.write(self._arena + info.offset_bytes, value.tobytes())
+        self.machine.call(self._entry, self._arena)
+
+    def _is_start_cold(self) -> bool:
+        """Tell whether filling empty caches may show in the cycles of one inference."""
+        cycles = self.machine.tracer.millicycles / 1000
+        return self.machine.cold_start_cycles > COLD_SHARE * cycles
 
     def _read(self, info: TensorInfo) -> NDArray[Any]:
         raw = self.machine.read(self._arena + info.offset_bytes, info.size_bytes)

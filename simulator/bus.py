@@ -6,7 +6,7 @@ block; those are told to the user once each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 
 from tinysim.boards.families.schema import Block, Family
@@ -25,8 +25,11 @@ _NEAR = 0x1_0000  # bytes behind a name's base that still belong to it
 class _Part:
     """A block at work: its registers, its devices, its interrupt lines."""
 
-    def __init__(self, registers: Registers, devices: tuple[Device, ...], is_clock: bool) -> None:
-        self.registers, self.devices, self.is_clock = registers, devices, is_clock
+    def __init__(
+        self, registers: Registers, devices: tuple[Device, ...], is_clock: bool, is_setting: bool
+    ) -> None:
+        self.registers, self.devices = registers, devices
+        self.is_clock, self.is_setting = is_clock, is_setting
         self.base = registers.block.base
         self.irqs = tuple(dict.fromkeys(row.irq for row in registers.block.interrupts))
         self.version = 0  # of the registers when the lines were last looked at
@@ -61,6 +64,8 @@ class Bus:
         Is told the number and the new level of an interrupt line whenever it changes.
     on_unknown
         Is told, once an address, that firmware uses something that is not described.
+    settings
+        Blocks besides the clocks' whose writes count in ``settings_count``.
     unknown
         ``zero``: what is not described reads 0, and nobody is told.
     hse_hz
@@ -79,13 +84,17 @@ class Bus:
         hse_hz: int | None = None,
         baud: int | None = 115_200,
         unknown: str = "warn",
+        settings: Collection[str] = (),
     ) -> None:
+        self._setting_blocks = frozenset(settings)
         self._is_silent = unknown == "zero"
         self.family = family
         self._now_cycles, self._set_irq, self._on_unknown = now_cycles, set_irq, on_unknown
         self._baud = baud
         self._registers = {name: Registers(block) for name, block in family.blocks.items()}
         self._clocks = Clocks(family, self._registers, hse_hz)
+        #: Grows whenever firmware writes what clocks, wait states or caches depend on.
+        self.settings_count = 0
         self._words: dict[int, int] = {}
         self._reported: set[int] = set()
         self._levels: dict[int, bool] = {}
@@ -202,6 +211,7 @@ class Bus:
         part.registers.write(register, value, lanes)
         for device in part.devices:
             device.written(register, value, now)
+        self.settings_count += part.is_setting
         if part.is_clock:
             self._reclock(now)
         self._refresh(part)
@@ -257,7 +267,9 @@ class Bus:
             devices.append(Divider(registers, block.divider))
         if block.spinlocks is not None:
             devices.append(Spinlocks(registers, block.spinlocks))
-        return _Part(registers, tuple(devices), block.name in self._clocks.blocks)
+        is_clock = block.name in self._clocks.blocks
+        is_setting = is_clock or block.name in self._setting_blocks
+        return _Part(registers, tuple(devices), is_clock, is_setting)
 
     def _character_cycles(self) -> int:
         """Return how long a character takes on the line."""

@@ -21,21 +21,22 @@ def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
     """
     issue: Counter[int] = Counter()
     instructions: Counter[int] = Counter()
-    waits: Counter[int] = Counter()
+    fetch_waits: Counter[int] = Counter()
+    data_waits: Counter[int] = Counter()
     stalls: dict[int, Counter[str]] = {}
     for run in machine.tracer.counts():
         mine = owner[run.context]
         cost = machine.prices.run_cost(run.start, run.end, run.is_taken)
         issue[mine] += run.count * cost.issue_cycles
         instructions[mine] += run.count * cost.instructions
-        waits[mine] += run.count * machine.prices.fetch_stall_millicycles(
-            run.start, cost.instructions
-        )
+        fetch_waits[mine] += run.stall_millicycles[0]
+        data_waits[mine] += run.stall_millicycles[1]
         causes = stalls.setdefault(mine, Counter())
         for cause, cycles in cost.stalls.items():
             causes[cause] += run.count * cycles
     for mine, causes in stalls.items():
-        causes["flash"] = waits[mine] // 1000
+        causes["flash"] = fetch_waits[mine] // 1000
+        causes["data"] = data_waits[mine] // 1000
     return {
         mine: Counters(instructions[mine], issue[mine], {cause: causes[cause] for cause in STALLS})
         for mine, causes in stalls.items()

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tinysim.errors import SimulationError
+from tinysim.simulator.accesses import Access, access_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ class Instruction:
 
     ``address_registers`` form a memory address, ``accumulator`` is the register that a
     multiply-accumulate adds to. ``registers`` counts what a multiple transfer moves. ``sp_step``
-    is by how much it moves SP, None if that is not in the code.
+    is by how much it moves SP, None if that is not in the code. ``access`` is the memory it uses.
     """
 
     address: int
@@ -102,6 +103,7 @@ class Instruction:
     registers: int
     sp_step: int | None
     bank: tuple[str, int] | None
+    access: Access | None
 
     @property
     def is_wide(self) -> bool:
@@ -203,6 +205,7 @@ def _describe(raw: Any) -> Instruction:
         registers=_transferred(kind, name, raw),
         sp_step=_sp_step(name, raw, writes),
         bank=bank,
+        access=access_of(raw, kind),
     )
 
 

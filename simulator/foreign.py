@@ -54,6 +54,7 @@ def profile_firmware(
     limit_s: float = 30.0,
     repeat: int = 1,
     unknown: str = "warn",
+    fidelity: int | None = None,
     version: str = "",
 ) -> tuple[FirmwareProfile, ...]:
     """Run an image on an emulated board and profile a window of it.
@@ -74,6 +75,8 @@ def profile_firmware(
     unknown
         What an access to a peripheral that is not described does: ``warn`` (a note; what is
         written is read back), ``zero`` (reads 0, silently) or ``fault`` (ends the run).
+    fidelity
+        How closely time is followed; None takes what the board needs (see ``Machine``).
     version
         Of tinysim, for the record.
 
@@ -84,7 +87,7 @@ def profile_firmware(
     """
     image = read_image(path, board.region(board.placement.code).base)
     limits = Limits(cycles=int(limit_s * board.clock.hz))
-    machine = Machine(board, core, image, limits, unknown=unknown)
+    machine = Machine(board, core, image, limits, fidelity=fidelity, unknown=unknown)
     machine.reset()
     talk = Conversation(machine, board, script)
     profiles = []
@@ -139,7 +142,11 @@ def _profile(
     owners = [0] * max(1, len(machine.tracer.contexts()))
     total = count(machine, owners).get(0, Counters(0, 0, {}))
     clock_hz, source = board.clock.hz, "board file"
-    if machine.bus is not None and (programmed := machine.bus.core_clock_hz()):
+    if (
+        machine.bus is not None
+        and machine.is_programmed
+        and (programmed := machine.bus.core_clock_hz())
+    ):
         clock_hz, source = programmed, "as the firmware programmed it"
     lowest = machine.tracer.lowest_sp
     top = int.from_bytes(machine.read(machine.image.vectors_address, 4), "little")
@@ -153,7 +160,7 @@ def _profile(
         core=core.name,
         clock_hz=clock_hz,
         clock_source=source,
-        timing=timing_of(board, core),
+        timing=timing_of(board, core, machine.fidelity),
         window=str(window),
         total=total,
         exception_cycles=machine.exception_cycles,

@@ -34,6 +34,7 @@ class _Run(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("is_taken", ctypes.c_uint32),
         ("count", ctypes.c_uint64),
+        ("stalls", ctypes.c_uint64 * 2),
         ("millicycles", ctypes.c_uint64),
         ("instructions", ctypes.c_uint32),
         ("moves_sp", ctypes.c_uint32),
@@ -75,6 +76,8 @@ class _State(ctypes.Structure):
         ("run_start", ctypes.c_uint32),
         ("run_end", ctypes.c_uint32),
         ("is_open", ctypes.c_uint32),
+        ("run_instructions", ctypes.c_uint32),
+        ("run_stalls", ctypes.c_uint64 * 2),
         ("is_arriving", ctypes.c_uint32),
         ("from_end", ctypes.c_uint32),
         ("from_call", ctypes.c_uint32),
@@ -105,7 +108,7 @@ class NativeTracer(Tracer):
     def __init__(
         self, library: Path, engine: Engine, code: CodeMap, price: Pricer, instruction_limit: int
     ) -> None:
-        self._library = ctypes.CDLL(str(library))
+        self.library = ctypes.CDLL(str(library))
         self._price, self._engine = price, engine
         self._is_entry = np.ascontiguousarray(code.is_entry)
         self._on_new = _OnNew(self._new)
@@ -121,18 +124,18 @@ class NativeTracer(Tracer):
             deadline_millicycles=NEVER,
             lowest_sp=NOTHING_LOWER,
         )
-        self._close = self._library.ts_tracer_close
-        self._pause = self._library.ts_tracer_pause
+        self._close = self.library.ts_tracer_close
+        self._pause = self.library.ts_tracer_pause
         for function in (self._close, self._pause):
             function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
 
     def __del__(self) -> None:
-        self._library.ts_tracer_free(ctypes.byref(self._state))
+        self.library.ts_tracer_free(ctypes.byref(self._state))
 
     @property
     def callback_address(self) -> int:
         """Address of the block callback."""
-        pointer = ctypes.cast(self._library.ts_tracer_block, ctypes.c_void_p)
+        pointer = ctypes.cast(self.library.ts_tracer_block, ctypes.c_void_p)
         assert pointer.value is not None
         return pointer.value
 
@@ -146,9 +149,7 @@ class NativeTracer(Tracer):
         try:
             price = self._price(run.start, run.end, bool(run.is_taken))
         except BaseException as error:  # cannot cross C: the machine raises it
-            self.error = error
-            self._state.stop_reason = STOP_LIMIT
-            self._engine.stop()
+            self.fail(error)
             return
         run.millicycles = price.millicycles
         run.instructions = price.instructions
@@ -156,13 +157,19 @@ class NativeTracer(Tracer):
         run.sp_above_low = price.sp_above_low
         run.is_call = price.is_call
 
+    def fail(self, error: BaseException) -> None:
+        """Stop with an error, which the machine raises."""
+        self.error = error
+        self._state.stop_reason = STOP_LIMIT
+        self._engine.stop()
+
     def enter(self, function: int) -> None:
         """Begin in a function that the host or an exception calls."""
-        self._library.ts_tracer_enter(ctypes.byref(self._state), ctypes.c_uint32(function))
+        self.library.ts_tracer_enter(ctypes.byref(self._state), ctypes.c_uint32(function))
 
     def leave(self) -> None:
         """Leave what ``enter`` began, with all that it called."""
-        self._library.ts_tracer_leave(ctypes.byref(self._state))
+        self.library.ts_tracer_leave(ctypes.byref(self._state))
 
     def close(self, is_taken: bool) -> None:
         """Count the open run at a stop: the program goes on, or is put, somewhere else."""
@@ -174,7 +181,7 @@ class NativeTracer(Tracer):
 
     def arrive(self, address: int) -> None:
         """Follow the branch that was taken before a pause, before anything else happens."""
-        self._library.ts_tracer_arrive(ctypes.byref(self._state), ctypes.c_uint32(address))
+        self.library.ts_tracer_arrive(ctypes.byref(self._state), ctypes.c_uint32(address))
 
     def lower_stack(self, sp: int) -> None:
         """Take note of how far down the stack went without an instruction."""
@@ -182,7 +189,7 @@ class NativeTracer(Tracer):
 
     def clear(self) -> None:
         """Forget counts, keep what runs cost and the shape of the call tree."""
-        self._library.ts_tracer_clear(ctypes.byref(self._state))
+        self.library.ts_tracer_clear(ctypes.byref(self._state))
         self.error = None
 
     def watch(self, *, attention: bool, deadline_millicycles: int) -> None:
@@ -218,6 +225,7 @@ class NativeTracer(Tracer):
                 int(row["context"]),
                 bool(row["is_taken"]),
                 int(row["count"]),
+                (int(row["stalls"][0]), int(row["stalls"][1])),
             )
 
     def contexts(self) -> tuple[Context, ...]:

@@ -19,6 +19,9 @@ FPCCR = 0xEF34
 
 #: Registers that do not read 0 after reset: stack alignment; FPU state kept, and kept lazily.
 _RESET = {CCR: 1 << 9, FPCCR: 3 << 30}
+#: Registers that board files name (``SCB.CCR.17``).
+SYSTEM_REGISTERS = {"CCR": CCR}
+_CACHE_BITS = 3 << 16
 _FORCED = 1 << 30
 
 _COUNTFLAG = 1 << 16
@@ -45,8 +48,15 @@ class SystemControl:
     ) -> None:
         self._now_cycles, self._nvic = now_cycles, nvic
         self._words: dict[int, int] = {**_RESET, CPUID: cpuid, VTOR: vector_table}
+        #: Grows whenever firmware writes what switches the core's caches.
+        self.settings_count = 0
         self._counter_offset = 0
         self._tick_start = self._ticks_served = self._flags_read = 0
+
+    @property
+    def is_cache_changed(self) -> bool:
+        """Whether firmware has switched a cache of the core on."""
+        return bool(self._words[CCR] & _CACHE_BITS)
 
     @property
     def vector_table(self) -> int:
@@ -117,6 +127,7 @@ class SystemControl:
             if offset == SYST_CSR and value & ~self._words.get(SYST_CSR, 0) & 1:
                 self._restart_tick()
             self._words[offset] = value
+            self.settings_count += offset == CCR
         if offset in (DWT_CTRL, DEMCR):  # the counter goes on from where it stood
             self._words[DWT_CYCCNT] = before
             self._counter_offset = before - self._now_cycles()

@@ -22,6 +22,7 @@ STALLS = (
     "branch",
     "fetch",
     "flash",
+    "data",
     "system",
 )
 

@@ -21,7 +21,7 @@ EXCEPTION_MARK = 0xFFFF_FFFF
 NOTHING_LOWER = 0xFFFF_FFFF
 
 #: Why the tracer itself has stopped the emulator.
-STOP_NONE, STOP_LIMIT, STOP_ATTENTION, STOP_STACK = 0, 1, 2, 3
+STOP_NONE, STOP_LIMIT, STOP_ATTENTION, STOP_STACK, STOP_UNALIGNED = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,17 @@ class RunPrice:
 
 @dataclass(frozen=True)
 class RunCount:
-    """How often a run was executed in a context."""
+    """How often a run was executed in a context, and what it waited for memory in all.
+
+    ``stall_millicycles`` are those of instruction fetches and of data.
+    """
 
     start: int
     end: int
     context: int
     is_taken: bool
     count: int
+    stall_millicycles: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tinysim.boards import load_board
+from tinysim.boards import Board, load_board
 from tinysim.compiler.toolchain import build
 from tinysim.kernels import read_kernel
 from tinysim.simulator.cores import load_core
@@ -39,11 +39,18 @@ def machine(
     use_native: bool = True,
     limits: Limits | None = None,
     core: str | None = None,
+    variant: Board | None = None,
+    fidelity: int | None = None,
 ) -> Machine:
-    """Return a machine with the program loaded, before reset."""
-    description = load_board(board)
+    """Return a machine with the program loaded, before reset.
+
+    ``variant`` takes the board's place once the program is linked for it.
+    """
+    description = variant or load_board(board)
     image = read_elf(link(source, board, core))
-    return Machine(description, load_core(core or description.core), image, limits, use_native)
+    return Machine(
+        description, load_core(core or description.core), image, limits, use_native, fidelity
+    )
 
 
 def assembly(body: str, function: str = "probe") -> str:

@@ -143,9 +143,9 @@ def test_windows_of_a_firmware_with_interrupts(board: str, tmp_path: Path) -> No
     once = run(path, board, function="square")
     assert calls(once) == {"square": 1} and once.console == b"hello\r\n>" + b" "
     called = run(path, board, call="square")
-    assert called.cycles == once.cycles and called.console.rstrip() == CONSOLE
+    assert called.cycles <= once.cycles and called.console.rstrip() == CONSOLE
     answer = run(path, board, start="square", end="put")
-    assert once.cycles < answer.cycles < 500 and answer.sleep_cycles == 0
+    assert once.cycles < answer.cycles < 2000 and answer.sleep_cycles == 0
     rest_of_tick = run(path, board, start="square", end="SysTick_Handler")
     assert rest_of_tick.sleep_cycles < rest_of_tick.cycles < CHIPS[board][1] // 1000
     assert "SysTick_Handler" not in calls(rest_of_tick)

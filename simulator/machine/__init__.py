@@ -7,7 +7,7 @@ counted from block callbacks (see ``tracer.py``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +19,16 @@ from tinysim.simulator.cores import Core
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST, SPSEL, TO_THREAD, ExceptionUnit
 from tinysim.simulator.images import Image
 from tinysim.simulator.machine import semihosting
-from tinysim.simulator.machine.engine import REGISTERS, attach_tracer, new_engine
+from tinysim.simulator.machine.engine import REGISTERS, attach_memory, attach_tracer, new_engine
 from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
 from tinysim.simulator.machine.memory import NOWHERE, PAINT, RETURN_ADDRESS, map_memory
 from tinysim.simulator.machine.prices import Prices
+from tinysim.simulator.memory_system import Layout, layout, switch_blocks
+from tinysim.simulator.native_memory import NativeMemory
+from tinysim.simulator.native_tracer import NativeTracer
 from tinysim.simulator.nvic import HARD_FAULT, NMI, SVCALL, Nvic
-from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SystemControl
-from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK
+from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SYSTEM_REGISTERS, SystemControl
+from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK, STOP_UNALIGNED
 
 if TYPE_CHECKING:
     from tinysim.boards.families.schema import Span
@@ -59,6 +62,9 @@ class Machine:
         When to give up.
     use_native
         False counts with the Python tracer even if the native one is built.
+    fidelity
+        1 counts what the core itself takes; 2 adds what instruction fetches wait for, 3 what data
+        waits for, and checks alignment. None takes what the board needs.
     unknown
         What peripherals that are not described do: ``warn``, ``zero`` or ``fault``.
     """
@@ -70,6 +76,7 @@ class Machine:
         image: Image,
         limits: Limits | None = None,
         use_native: bool = True,
+        fidelity: int | None = None,
         unknown: str = "warn",
     ) -> None:
         self._unknown = unknown
@@ -84,6 +91,7 @@ class Machine:
         self._is_svc = self._is_leaving = False
         self._past_millicycles = 0
         self._alarm: int | None = None
+        self._layout: Layout | None = None
         self._stack: tuple[int, str] | None = None
         self.console = bytearray()
         self.exception_cycles = self.sleep_cycles = 0
@@ -96,13 +104,24 @@ class Machine:
         self.bus: Bus | None = None
         self._loader_place: Span | None = None
         self.system = SystemControl(self.now_cycles, self.nvic, core.cpuid, image.vectors_address)
-        self.prices = Prices(board, core, image, self.system, self.read, self._guard_stack)
+        self.prices = Prices(core, image, self.system, self.read, self._guard_stack)
         self.tracer = attach_tracer(
             self._engine, image, self.prices.price, self._limits.instructions, use_native
         )
+        self.memory: NativeMemory | None = None
+        self.fidelity = 1
+        if (
+            isinstance(self.tracer, NativeTracer)
+            and fidelity != 1
+            and (fidelity or board.caches or board.banks)
+        ):
+            self.fidelity = fidelity or 3
+            self.memory = attach_memory(self._engine, self.tracer, self.prices.decoder)
         self._map_registers(SYSTEM_BASE, SYSTEM_BYTES, self.system.read, self.system.write)
         if board.family is not None:
             self._attach_bus(board.family)
+        self._settings_seen = self._settings_count
+        self._lay_out()
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._engine.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._on_invalid)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
@@ -201,6 +220,10 @@ class Machine:
         if (stopped_by := self._error or self.tracer.error) is not None:
             raise stopped_by
         pc = self.get("pc")
+        if self.tracer.stop_reason == STOP_UNALIGNED and self.memory is not None:
+            address, pc = self.memory.unaligned
+            what = f"uses several words, or one exclusively, at {address:#010x}: no multiple of 4"
+            raise fault(what, self.image, pc)
         if self.tracer.stop_reason == STOP_LIMIT:
             raise LimitError(
                 f"still running after {self.tracer.instructions:,} instructions",
@@ -441,10 +464,50 @@ class Machine:
             write(offset, size, value)
             if base + offset in self.write_counts:
                 self.write_counts[base + offset] += 1
+            if self._settings_seen != self._settings_count:
+                self._settings_seen = self._settings_count
+                self._lay_out()
             # What was written may ask for an exception or move the next event.
             self.tracer.watch_next_block(self._deadline())
 
         self._engine.mmio_map(base, size_bytes, on_read, None, on_write, None)
+
+    @property
+    def _settings_count(self) -> int:
+        """Grows whenever firmware writes what may change clocks or caches."""
+        return self.system.settings_count + (self.bus.settings_count if self.bus else 0)
+
+    @property
+    def is_programmed(self) -> bool:
+        """Whether firmware sets its clock and memory up itself; else they are the board file's."""
+        is_set_up = self.bus is not None and self.bus.settings_count > 0
+        return is_set_up or self.system.is_cache_changed
+
+    @property
+    def cold_start_cycles(self) -> int:
+        """At most this long takes to fill every cache."""
+        return 0 if self._layout is None else self._layout.fill_cycles
+
+    def _lay_out(self) -> None:
+        """Make the memory system what the board says, or firmware has made of it."""
+        if self.memory is None:
+            return
+        waits = self.bus.wait_states() if self.bus is not None and self.is_programmed else None
+        now = layout(self.board, self._read_bits, waits)
+        if self.fidelity == 2:
+            now = replace(now, areas=tuple(replace(area, data=None) for area in now.areas))
+        if now != self._layout:
+            self._layout = now
+            self.memory.set_layout(now)
+
+    def _read_bits(self, name: str) -> int | None:
+        """Read bits by name; None while firmware has programmed nothing."""
+        if not self.is_programmed:
+            return None
+        block, register, bit = name.split(".")
+        if block == "SCB":
+            return self.system.read(SYSTEM_REGISTERS[register], 4) >> int(bit) & 1
+        return self.bus.field(block, register) >> int(bit) & 1 if self.bus is not None else None
 
     def _attach_bus(self, family: str) -> None:
         """Map the chip's peripherals."""
@@ -461,6 +524,7 @@ class Machine:
             hse_hz=self.board.hse_hz,
             baud=_CONSOLE_BAUD,
             unknown=self._unknown,
+            settings=switch_blocks(self.board),
         )
         for base, size_bytes in bus.windows:
             self._map_registers(

@@ -11,7 +11,9 @@ from unicorn import arm_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from tinysim.simulator.cores import Core
+from tinysim.simulator.decode import Decoder
 from tinysim.simulator.images import Image
+from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer, native_library
 from tinysim.simulator.python_tracer import PythonTracer
 from tinysim.simulator.tracer import CodeMap, Engine, Pricer, Tracer
@@ -55,11 +57,26 @@ def attach_tracer(
         )
         return slow
     native = NativeTracer(library, wanted, code, price, instruction_limit)
+    _add_hook(handle, unicorn.UC_HOOK_BLOCK, native)
+    return native
+
+
+def attach_memory(engine: Any, tracer: NativeTracer, decoder: Decoder) -> NativeMemory:
+    """Attach the native memory system: it sees every instruction."""
+    numbers = [REGISTERS[f"r{i}"] for i in range(13)]
+    numbers += [REGISTERS["sp"], REGISTERS["lr"], REGISTERS["pc"]]
+    memory = NativeMemory(tracer, lambda address: decoder.between(address, address + 1)[0], numbers)
+    _add_hook(engine._uch, unicorn.UC_HOOK_CODE, memory)
+    return memory
+
+
+def _add_hook(handle: Any, kind: int, native: NativeTracer | NativeMemory) -> None:
+    """Have the emulator call a native callback, everywhere."""
     hook = ctypes.c_size_t()
     status = uclib.uc_hook_add(
         handle,
         ctypes.byref(hook),
-        ctypes.c_int(unicorn.UC_HOOK_BLOCK),
+        ctypes.c_int(kind),
         ctypes.c_void_p(native.callback_address),
         ctypes.c_void_p(native.state_address),
         ctypes.c_uint64(1),
@@ -67,7 +84,6 @@ def attach_tracer(
     )
     if status != unicorn.UC_ERR_OK:
         raise unicorn.UcError(status)
-    return native
 
 
 def _code_map(image: Image) -> CodeMap:

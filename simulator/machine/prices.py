@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinysim.boards import Board
 from tinysim.simulator.cores import Core
 from tinysim.simulator.decode import Decoder, Instruction
 from tinysim.simulator.images import Image
 from tinysim.simulator.machine.faults import fault
-from tinysim.simulator.machine.memory import ERASED, PAINT, region_at
+from tinysim.simulator.machine.memory import ERASED, PAINT
 from tinysim.simulator.peripherals import SystemControl
 from tinysim.simulator.pipeline import RunCost, time_run
 from tinysim.simulator.tracer import RunPrice
@@ -25,12 +24,12 @@ _NEW_STACK = ("msr msp", "ldr sp", "ldr.w sp")
 
 
 class Prices:
-    """Costs of runs on a board, remembered.
+    """Costs of runs on a core, remembered.
 
     Parameters
     ----------
-    board, core, image
-        What runs where.
+    core, image
+        What runs what.
     system
         Knows whether the FPU is enabled.
     read
@@ -41,7 +40,6 @@ class Prices:
 
     def __init__(
         self,
-        board: Board,
         core: Core,
         image: Image,
         system: SystemControl,
@@ -49,7 +47,7 @@ class Prices:
         on_new_stack: Callable[[], None],
     ) -> None:
         self._on_new_stack = on_new_stack
-        self._board, self._core, self._image = board, core, image
+        self._core, self._image = core, image
         self._system, self._read = system, read
         self.decoder = Decoder(read)
         self._costs: dict[tuple[int, int, bool], RunCost] = {}
@@ -60,10 +58,6 @@ class Prices:
         if key not in self._costs:
             self._costs[key] = time_run(self.decoder.between(start, end), is_taken, self._core)
         return self._costs[key]
-
-    def fetch_stall_millicycles(self, start: int, instructions: int) -> int:
-        """Return a run's wait for flash, by the board's simple figure."""
-        return instructions * region_at(self._board, start).fetch_stall_per_1000_instructions
 
     def price(self, start: int, end: int, is_taken: bool) -> RunPrice:
         """Return what the tracer must know of a run."""
@@ -79,7 +73,7 @@ class Prices:
             levels.append(level)
         known = all(one.sp_step is not None for one in run)
         return RunPrice(
-            millicycles=cost.cycles * 1000 + self.fetch_stall_millicycles(start, cost.instructions),
+            millicycles=cost.cycles * 1000,
             instructions=cost.instructions,
             moves_sp=any(one.moves_sp for one in run),
             sp_above_low=level - min(levels) if known else 0,

@@ -48,6 +48,7 @@ def run(
     inputs: Arrays | None = None,
     optimize: str = "speed",
     limits: Limits | None = None,
+    fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Result:
     """Compile a model, run one inference on an emulated board, and say what it cost.
@@ -65,6 +66,9 @@ def run(
         ``speed`` or ``size``.
     limits
         When to give up on a run that does not end.
+    fidelity
+        How closely time is followed: 1 the core alone, 2 with instruction fetches, 3 with data.
+        None takes what the board needs.
     on_stage
         Called with the name of each stage as it begins.
 
@@ -80,7 +84,15 @@ def run(
     """
     batches = None if inputs is None else [inputs]
     return next(
-        run_each(model, board, batches, optimize=optimize, limits=limits, on_stage=on_stage)
+        run_each(
+            model,
+            board,
+            batches,
+            optimize=optimize,
+            limits=limits,
+            fidelity=fidelity,
+            on_stage=on_stage,
+        )
     )
 
 
@@ -91,6 +103,7 @@ def run_each(
     *,
     optimize: str = "speed",
     limits: Limits | None = None,
+    fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Iterator[Result]:
     """Compile once and yield a profile for each set of inputs, on one booted board."""
@@ -102,7 +115,7 @@ def run_each(
     where = Path(model).name
     ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
     on_stage("simulating")
-    session = Session(compilation.firmware, description, core, limits)
+    session = Session(compilation.firmware, description, core, limits, fidelity=fidelity)
     for arrays in ready:
         execution = session.infer(arrays)
         on_stage("checking")
@@ -121,6 +134,7 @@ def run_firmware(
     limit_s: float = 30.0,
     repeat: int = 1,
     unknown: str = "warn",
+    fidelity: int | None = None,
 ) -> tuple[FirmwareProfile, ...]:
     """Run any firmware image on an emulated board and profile a window of it.
 
@@ -136,7 +150,16 @@ def run_firmware(
     window = Window(start, end, function, call)
     core = load_core(description.core)
     return profile_firmware(
-        Path(path), description, core, window, steps, limit_s, repeat, unknown, __version__
+        Path(path),
+        description,
+        core,
+        window,
+        steps,
+        limit_s,
+        repeat,
+        unknown,
+        fidelity,
+        __version__,
     )
 
 
@@ -192,7 +215,7 @@ def _profile(
         core_sha256=core.sha256,
         clock_hz=board.clock.hz,
         toolchain=firmware.toolchain,
-        timing=timing_of(board, core),
+        timing=timing_of(board, core, execution.fidelity),
         layers=execution.layers,
         runtime=execution.runtime,
         startup=execution.startup,

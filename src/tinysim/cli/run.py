@@ -64,6 +64,12 @@ def run(
     flame: Annotated[
         str | None, typer.Option(help="Firmware: write call stacks for flame graphs; - is stdout.")
     ] = None,
+    fidelity: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=3, help="1: core; 2: and fetches; 3: and data. Board's by default."
+        ),
+    ] = None,
     unknown: Annotated[
         str, typer.Option(help="Firmware: peripherals not described warn, read zero, or fault.")
     ] = "warn",
@@ -94,6 +100,7 @@ def run(
             limit_s=seconds(limit),
             repeat=repeat,
             unknown=unknown,
+            fidelity=fidelity,
         )
         report_firmware(profiles_of_firmware, json, flame, uart_out)
         return
@@ -102,7 +109,7 @@ def run(
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
     if len(names) > 1 and output is not None:
         raise typer.BadParameter("--output goes with one board")
-    profiles = [_run_one(model, name, input, optimize, quiet) for name in names]
+    profiles = [_run_one(model, name, input, optimize, fidelity, quiet) for name in names]
     if json is not None:
         _write_json(profiles, json)
     if output is not None:
@@ -119,13 +126,22 @@ def run(
         raise typer.Exit(DOES_NOT_FIT)
 
 
-def _run_one(model: Path, board: str, input: Path | None, optimize: str, quiet: bool) -> Profile:
+def _run_one(
+    model: Path, board: str, input: Path | None, optimize: str, fidelity: int | None, quiet: bool
+) -> Profile:
     """Run on one board, with progress on a terminal."""
     import tinysim
 
     inputs = None if input is None else [read_array(input)]
     with progress(board, quiet) as on_stage:
-        return tinysim.run(model, board, inputs=inputs, optimize=optimize, on_stage=on_stage)
+        return tinysim.run(
+            model,
+            board,
+            inputs=inputs,
+            optimize=optimize,
+            fidelity=fidelity,
+            on_stage=on_stage,
+        )
 
 
 def _show(profiles: list[Profile], layers: int | None, quiet: bool) -> None:

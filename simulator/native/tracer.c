@@ -9,84 +9,12 @@
  * A context is a node of the call tree: a function and who called it. Calls and returns are seen
  * from how runs end, so time is known by call path without touching the program.
  *
- * Plain C without the emulator's or Python's headers; tinysim/simulator/native_tracer.py is the other
- * side; python_tracer.py is a slow twin that must count the same.
+ * python_tracer.py is a slow twin that must count the same.
  */
-#include <stdint.h>
+#include "tracer.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-enum { DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
-
-/** Why the tracer itself has stopped the emulator. */
-enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3 };
-
-/** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
-typedef struct {
-    uint32_t start;
-    uint32_t end;
-    uint32_t context;
-    uint32_t is_taken;
-    uint64_t count;
-    uint64_t millicycles;  /**< of one execution */
-    uint32_t instructions; /**< of one execution */
-    uint32_t moves_sp;     /**< whether SP is worth reading behind it */
-    int32_t sp_above_low;  /**< SP behind the run less the lowest SP inside it */
-    uint32_t is_call;      /**< whether it ends in a branch with link */
-    uint32_t is_used;
-} ts_run;
-
-/** A function and its caller; siblings are chained. Context 0 is the root, with no function. */
-typedef struct {
-    uint32_t function;
-    uint32_t parent;
-    uint32_t first_child;
-    uint32_t next_sibling;
-    uint64_t calls;
-} ts_context;
-
-typedef struct {
-    uint32_t return_address;
-    uint32_t context;
-} ts_frame;
-
-typedef struct ts_tracer ts_tracer;
-
-struct ts_tracer {
-    /* Given by the host. */
-    uint32_t code_base;   /**< first address of `is_entry` */
-    uint32_t code_halves; /**< entries of `is_entry` */
-    const uint8_t *is_entry; /**< whether a function begins at a halfword */
-    uint64_t instruction_limit;
-    void (*on_new)(ts_run *run);
-    int (*stop)(void *emulator);
-    int (*read_register)(void *emulator, int register_id, void *value);
-    int32_t sp_id;
-    uint32_t wants_attention;   /**< stop before the next block */
-    uint64_t deadline_millicycles; /**< stop before the first block at or behind it */
-    uint32_t stack_floor; /**< stop behind a run in which SP went below */
-    uint32_t lets_pass; /**< the next block runs whatever is wanted: the host has just seen it */
-    /* State. */
-    uint32_t context;
-    uint32_t depth;
-    uint32_t run_start;
-    uint32_t run_end;
-    uint32_t is_open;
-    uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
-    uint32_t from_end;    /**< where the run ended that took it */
-    uint32_t from_call;   /**< whether it is a call */
-    uint32_t stop_reason;
-    uint32_t lowest_sp;
-    uint64_t millicycles;
-    uint64_t instructions;
-    ts_run *runs;
-    uint64_t capacity; /**< power of two */
-    uint64_t used;
-    ts_context *contexts;
-    uint32_t context_capacity;
-    uint32_t context_count;
-    ts_frame frames[DEPTH_MAX];
-};
 
 static uint64_t slot_of(const ts_run *key, uint64_t capacity)
 {
@@ -126,7 +54,7 @@ static int grow(ts_tracer *t)
     return 1;
 }
 
-static void halt(ts_tracer *t, void *emulator, uint32_t reason)
+void ts_tracer_halt(ts_tracer *t, void *emulator, uint32_t reason)
 {
     t->stop_reason = reason;
     t->stop(emulator);
@@ -234,7 +162,7 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     }
     t->is_open = 0;
     if (t->used * 4 >= t->capacity * 3 && !grow(t)) {
-        halt(t, emulator, STOP_LIMIT);
+        ts_tracer_halt(t, emulator, STOP_LIMIT);
         return NULL;
     }
     const ts_run key = {
@@ -248,6 +176,12 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     }
     run->count++;
     t->millicycles += run->millicycles;
+    for (int i = 0; i < STALLS; i++) {
+        run->stalls[i] += t->run_stalls[i];
+        t->millicycles += t->run_stalls[i];
+        t->run_stalls[i] = 0;
+    }
+    t->run_instructions = 0;
     t->instructions += run->instructions;
     if (run->moves_sp) {
         uint64_t sp = 0;
@@ -257,11 +191,11 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
             t->lowest_sp = low;
         }
         if (low < t->stack_floor) {
-            halt(t, emulator, STOP_STACK);
+            ts_tracer_halt(t, emulator, STOP_STACK);
         }
     }
     if (t->instructions >= t->instruction_limit) {
-        halt(t, emulator, STOP_LIMIT);
+        ts_tracer_halt(t, emulator, STOP_LIMIT);
     }
     return run;
 }
@@ -302,7 +236,7 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
     if (is_due && !t->lets_pass) {
         ts_tracer_pause(t, emulator, start);
         if (t->stop_reason == STOP_NONE) {
-            halt(t, emulator, STOP_ATTENTION);
+            ts_tracer_halt(t, emulator, STOP_ATTENTION);
         }
         return; /* the block does not run: it is counted when it does */
     }
@@ -331,11 +265,13 @@ void ts_tracer_clear(ts_tracer *t)
 {
     for (uint64_t i = 0; i < t->capacity; i++) {
         t->runs[i].count = 0;
+        memset(t->runs[i].stalls, 0, sizeof t->runs[i].stalls);
     }
     for (uint32_t i = 0; i < t->context_count; i++) {
         t->contexts[i].calls = 0;
     }
     t->is_open = 0;
+    memset(t->run_stalls, 0, sizeof t->run_stalls);
     t->stop_reason = STOP_NONE;
     t->millicycles = t->instructions = 0;
     t->lowest_sp = UINT32_MAX;

@@ -1,0 +1,91 @@
+/** @file
+ * The tracer's state, which the memory system adds to. Plain C without the emulator's or Python's
+ * headers; tinysim/simulator/native_tracer.py is the other side.
+ */
+#ifndef TINYSIM_TRACER_H
+#define TINYSIM_TRACER_H
+
+#include <stdint.h>
+
+enum { DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
+
+/** Why the tracer itself has stopped the emulator. */
+enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3, STOP_UNALIGNED = 4 };
+
+/** What a run waited for in the memory system. */
+enum { STALL_FETCH = 0, STALL_DATA = 1, STALLS = 2 };
+
+/** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
+typedef struct {
+    uint32_t start;
+    uint32_t end;
+    uint32_t context;
+    uint32_t is_taken;
+    uint64_t count;
+    uint64_t stalls[STALLS]; /**< thousandths of a cycle, of all executions */
+    uint64_t millicycles;  /**< of one execution, without stalls */
+    uint32_t instructions; /**< of one execution */
+    uint32_t moves_sp;     /**< whether SP is worth reading behind it */
+    int32_t sp_above_low;  /**< SP behind the run less the lowest SP inside it */
+    uint32_t is_call;      /**< whether it ends in a branch with link */
+    uint32_t is_used;
+} ts_run;
+
+/** A function and its caller; siblings are chained. Context 0 is the root, with no function. */
+typedef struct {
+    uint32_t function;
+    uint32_t parent;
+    uint32_t first_child;
+    uint32_t next_sibling;
+    uint64_t calls;
+} ts_context;
+
+typedef struct {
+    uint32_t return_address;
+    uint32_t context;
+} ts_frame;
+
+typedef struct ts_tracer ts_tracer;
+
+struct ts_tracer {
+    /* Given by the host. */
+    uint32_t code_base;   /**< first address of `is_entry` */
+    uint32_t code_halves; /**< entries of `is_entry` */
+    const uint8_t *is_entry; /**< whether a function begins at a halfword */
+    uint64_t instruction_limit;
+    void (*on_new)(ts_run *run);
+    int (*stop)(void *emulator);
+    int (*read_register)(void *emulator, int register_id, void *value);
+    int32_t sp_id;
+    uint32_t wants_attention;   /**< stop before the next block */
+    uint64_t deadline_millicycles; /**< stop before the first block at or behind it */
+    uint32_t stack_floor; /**< stop behind a run in which SP went below */
+    uint32_t lets_pass; /**< the next block runs whatever is wanted: the host has just seen it */
+    /* State. */
+    uint32_t context;
+    uint32_t depth;
+    uint32_t run_start;
+    uint32_t run_end;
+    uint32_t is_open;
+    uint32_t run_instructions; /**< executed so far of the open run, if the memory system counts */
+    uint64_t run_stalls[STALLS]; /**< of the open run, in thousandths of a cycle */
+    uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
+    uint32_t from_end;    /**< where the run ended that took it */
+    uint32_t from_call;   /**< whether it is a call */
+    uint32_t stop_reason;
+    uint32_t lowest_sp;
+    uint64_t millicycles;
+    uint64_t instructions;
+    ts_run *runs;
+    uint64_t capacity; /**< power of two */
+    uint64_t used;
+    ts_context *contexts;
+    uint32_t context_capacity;
+    uint32_t context_count;
+    ts_frame frames[DEPTH_MAX];
+};
+
+/** Stop the emulator and say why. */
+void ts_tracer_halt(ts_tracer *t, void *emulator, uint32_t reason);
+
+#endif

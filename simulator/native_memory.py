@@ -1,0 +1,181 @@
+"""The native memory system: ``native/memory.c`` behind ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tinysim.errors import SimulationError
+from tinysim.simulator.decode import Instruction
+from tinysim.simulator.native_tracer import NativeTracer
+
+if TYPE_CHECKING:
+    from tinysim.simulator.memory_system import Layout
+
+_AREAS_MAX, _CACHES_MAX, _NONE = 16, 8, 0xFF
+_IS_KNOWN, _IS_LOAD, _IS_STORE, _IS_WORD_ALIGNED = 1, 2, 4, 8
+#: The disassembler's names of the general registers, by number.
+_REGISTERS = {f"r{i}": i for i in range(13)} | {"sb": 9, "sl": 10, "fp": 11, "ip": 12}
+_REGISTERS |= {"sp": 13, "lr": 14}
+
+
+class _Access(ctypes.Structure):
+    _fields_ = [
+        ("displacement", ctypes.c_int32),
+        ("base", ctypes.c_uint8),
+        ("index", ctypes.c_uint8),
+        ("shift", ctypes.c_uint8),
+        ("bytes", ctypes.c_uint8),
+        ("flags", ctypes.c_uint8),
+    ]
+
+
+class _Cache(ctypes.Structure):
+    _fields_ = [
+        ("line_shift", ctypes.c_uint32),
+        ("word_shift", ctypes.c_uint32),
+        ("sets", ctypes.c_uint32),
+        ("ways", ctypes.c_uint32),
+        ("fills_line", ctypes.c_uint32),
+        ("prefetches", ctypes.c_uint32),
+        ("next_word", ctypes.c_uint32),
+        ("next_ready", ctypes.c_uint64),
+        ("accesses", ctypes.c_uint64),
+        ("misses", ctypes.c_uint64),
+        ("clock", ctypes.c_uint64),
+        ("lines", ctypes.c_void_p),
+    ]
+
+
+class _Area(ctypes.Structure):
+    _fields_ = [
+        ("base", ctypes.c_uint32),
+        ("last", ctypes.c_uint32),
+        ("wait_millicycles", ctypes.c_uint32),
+        ("burst_millicycles", ctypes.c_uint32),
+        ("code", ctypes.c_uint8),
+        ("data", ctypes.c_uint8),
+    ]
+
+
+_OnNew = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.POINTER(_Access))
+
+
+class _State(ctypes.Structure):
+    _fields_ = [
+        ("tracer", ctypes.c_void_p),
+        ("on_new", _OnNew),
+        ("register_ids", ctypes.c_int32 * 16),
+        ("area_count", ctypes.c_uint32),
+        ("areas", _Area * _AREAS_MAX),
+        ("caches", _Cache * _CACHES_MAX),
+        ("pages", ctypes.c_void_p),
+        ("fetched_first", ctypes.c_uint32),
+        ("fetched_last", ctypes.c_uint32),
+        ("instructions", ctypes.c_uint64),
+        ("accessed_at", ctypes.c_uint64),
+        ("accessed", ctypes.c_void_p),
+        ("unaligned_address", ctypes.c_uint32),
+        ("unaligned_pc", ctypes.c_uint32),
+    ]
+
+
+class NativeMemory:
+    """The memory system at work.
+
+    Parameters
+    ----------
+    tracer
+        Counts what is waited for.
+    decode
+        Returns the instruction at an address.
+    register_ids
+        The emulator's numbers of R0 to R12, SP and LR.
+    """
+
+    def __init__(
+        self,
+        tracer: NativeTracer,
+        decode: Callable[[int], Instruction],
+        register_ids: Sequence[int],
+    ) -> None:
+        self._tracer, self._decode = tracer, decode
+        self._library = tracer.library
+        self._on_new = _OnNew(self._new)
+        self._is_ram_timed = self._is_timed = False
+        self._state = _State(
+            tracer=tracer.state_address,
+            on_new=self._on_new,
+            register_ids=(ctypes.c_int32 * 16)(*register_ids),
+        )
+        if not self._library.ts_memory_new(ctypes.byref(self._state)):
+            raise SimulationError("no memory for its tables", where="simulator", fix="free some")
+
+    def __del__(self) -> None:
+        self._library.ts_memory_free(ctypes.byref(self._state))
+
+    @property
+    def callback_address(self) -> int:
+        """Address of the callback for every instruction."""
+        pointer = ctypes.cast(self._library.ts_memory_instruction, ctypes.c_void_p)
+        assert pointer.value is not None
+        return pointer.value
+
+    @property
+    def state_address(self) -> int:
+        """Address of the callback's user data."""
+        return ctypes.addressof(self._state)
+
+    @property
+    def unaligned(self) -> tuple[int, int]:
+        """Address and instruction of the access that ended the run for its alignment."""
+        return self._state.unaligned_address, self._state.unaligned_pc
+
+    def set_layout(self, layout: Layout) -> None:
+        """Become another memory system; caches are empty then."""
+        state = self._state
+        state.area_count = len(layout.areas)
+        for row, area in zip(state.areas, layout.areas, strict=False):
+            row.base, row.last = area.base, area.end - 1
+            row.wait_millicycles = area.wait_cycles * 1000
+            row.burst_millicycles = area.burst_cycles * 1000
+            row.code = _NONE if area.code is None else area.code
+            row.data = _NONE if area.data is None else area.data
+        for index, cache in enumerate(layout.caches):
+            row = state.caches[index]
+            row.line_shift = cache.line_bytes.bit_length() - 1
+            row.word_shift = cache.word_bytes.bit_length() - 1
+            row.sets, row.ways = cache.lines // cache.ways, cache.ways
+            row.fills_line, row.prefetches = cache.fills_line, cache.prefetches
+            if not self._library.ts_memory_reset_cache(ctypes.byref(state), index):
+                raise SimulationError("no memory for a cache", where="simulator", fix="free some")
+        if (self._is_timed, self._is_ram_timed) != (layout.is_timed, layout.is_ram_timed):
+            self._is_timed, self._is_ram_timed = layout.is_timed, layout.is_ram_timed
+            self._library.ts_memory_forget(ctypes.byref(state))
+
+    def misses(self) -> tuple[tuple[int, int], ...]:
+        """Return accesses and misses of each cache since it was last emptied."""
+        return tuple((cache.accesses, cache.misses) for cache in self._state.caches)
+
+    def _new(self, address: int, pointer: ctypes._Pointer[_Access]) -> None:
+        row = pointer.contents
+        row.flags = _IS_KNOWN
+        try:
+            access = self._decode(address).access
+        except BaseException as error:  # cannot cross C: the machine raises it
+            self._tracer.fail(error)
+            return
+        if access is None:
+            return
+        is_stack = access.base == "sp"
+        is_checked = access.needs_word and not is_stack  # SP is always a multiple of 4
+        is_timed = self._is_ram_timed or (self._is_timed and access.is_load and not is_stack)
+        if not (is_checked or is_timed):
+            return
+        row.displacement = ctypes.c_int32(access.displacement).value
+        row.base = _NONE if access.base is None else _REGISTERS[access.base]
+        row.index = _NONE if access.index is None else _REGISTERS[access.index]
+        row.shift, row.bytes = access.shift, access.size_bytes
+        row.flags |= _IS_LOAD if access.is_load else _IS_STORE
+        row.flags |= _IS_WORD_ALIGNED if is_checked else 0
