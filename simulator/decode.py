@@ -74,6 +74,16 @@ _NAMES["mac"] += (
 )
 _NAMES["mac_long"] += " smlalbb smlalbt smlaltb smlaltt smlald smlaldx smlsld smlsldx"
 
+#: What only cores with the DSP extension have.
+_DSP = set(_NAMES["simd"].split()) | {"umaal"}
+_DSP |= {
+    name
+    for kind in ("mul", "mac", "mac_long")
+    for name in _NAMES[kind].split()
+    if name.startswith("sm")
+}
+_DSP -= {"smull", "smlal"}
+
 _CLASS_OF = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
 _MULTIPLE = ("load_multiple", "store_multiple", "fp_load_multiple", "fp_store_multiple")
@@ -103,6 +113,7 @@ class Instruction:
     registers: int
     sp_step: int | None
     bank: tuple[str, int] | None
+    is_dsp: bool
     access: Access | None
 
     @property
@@ -205,6 +216,7 @@ def _describe(raw: Any) -> Instruction:
         registers=_transferred(kind, name, raw),
         sp_step=_sp_step(name, raw, writes),
         bank=bank,
+        is_dsp=name.removesuffix(".w") in _DSP,
         access=access_of(raw, kind),
     )
 

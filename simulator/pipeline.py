@@ -210,7 +210,7 @@ def _cause(one: Instruction) -> str:
 def _cost(core: Core, one: Instruction) -> Cost:
     """Return the row of an instruction, which must be there."""
     cost = core.costs.get(one.kind)
-    if cost is None:
+    if cost is None or (one.is_dsp and not core.has_dsp):
         raise SimulationError(
             f"{core.title} has no instruction like {one.text} (class {one.kind})",
             where=f"{one.address:#010x}",

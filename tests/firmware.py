@@ -15,6 +15,9 @@ from tinysim.simulator.profile import Counters
 
 #: The yardstick board of each core.
 BOARD_OF = {
+    "cortex_m0": "generic_m0",
+    "cortex_m3": "generic_m3",
+    "cortex_m4": "generic_m4",
     "cortex_m0plus": "generic_m0plus",
     "cortex_m4f": "generic_m4",
     "cortex_m7_sp": "generic_m7",

@@ -9,8 +9,15 @@ from tests.test_machine import word
 from tinysim.errors import SimulationError
 from tinysim.simulator.nvic import FIRST_IRQ, PENDSV, SYSTICK, Nvic
 
-ALL_BOARDS = ("generic_m0plus", "generic_m4", "generic_m7", "generic_m33")
-NEWER_BOARDS = ALL_BOARDS[1:]
+ALL_BOARDS = (
+    "generic_m0",
+    "generic_m0plus",
+    "generic_m3",
+    "generic_m4",
+    "generic_m7",
+    "generic_m33",
+)
+NEWER_BOARDS = ALL_BOARDS[2:]
 FPU_BOARDS = ("generic_m4", "generic_m7", "generic_m33")
 
 PRELUDE = """

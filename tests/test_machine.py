@@ -114,6 +114,23 @@ def test_compare_and_branch_is_no_instruction_of_the_m0plus() -> None:
         call(loaded, "probe", 1)
 
 
+@pytest.mark.parametrize(
+    "instruction",
+    ["smlad r1, r2, r3, r1", "ssat16 r1, #4, r2", "uadd8 r1, r2, r3", "umaal r1, r2, r3, r4"],
+)
+def test_dsp_is_not_there_on_the_m3(instruction: str) -> None:
+    """Unicorn's M3 computes some of them."""
+    encoded = machine(assembly(f"{instruction}\nbx lr")).image.segments  # assembled for the M4
+    loaded = machine(assembly("nop\nnop\nbx lr"), "generic_m3")
+    loaded.boot("main")
+    probe = loaded.image.symbol("probe").address
+    source = machine(assembly(f"{instruction}\nbx lr")).image.symbol("probe").address
+    (segment,) = (one for one in encoded if one.address <= source < one.end)
+    loaded.write(probe, segment.data[source - segment.address :][:6])
+    with pytest.raises(SimulationError, match=r"no instruction like|cannot execute"):
+        call(loaded, "probe")
+
+
 def test_supervisor_call_ends_in_the_default_handler_that_sleeps() -> None:
     loaded = machine(assembly("svc 0\nbx lr"))
     loaded.boot("main")

@@ -94,6 +94,21 @@ class Core:
     rules: Mapping[str, Rule]
     sha256: str
 
+    @property
+    def is_v6(self) -> bool:
+        """Whether it is an Armv6-M core: no IT, no masks but PRIMASK."""
+        return self.engine == "UC_CPU_ARM_CORTEX_M0"
+
+    @property
+    def is_v8(self) -> bool:
+        """Whether it is an Armv8-M core."""
+        return self.engine == "UC_CPU_ARM_CORTEX_M33"
+
+    @property
+    def has_dsp(self) -> bool:
+        """Whether it has the DSP instructions."""
+        return "simd" in self.costs
+
     def rule_cycles(self, name: str) -> int | None:
         """Return what a mechanism costs, or None if this core does not have it."""
         rule = self.rules.get(name)
@@ -123,9 +138,13 @@ def load_core(name: str) -> Core:
 
 
 def parse_core(text: str, where: str) -> Core:
-    """Turn a core's file into a ``Core``; unknown and missing keys, or no source, are errors."""
+    """Turn a core's file into a ``Core``; unknown and missing keys, or no source, are errors.
+
+    A file that names another core in ``extends`` starts from that one, leaves out the classes in
+    ``without``, and says only what differs.
+    """
     try:
-        table: dict[str, Any] = tomllib.loads(text)
+        text, table = _merged(text)
         core = Core(
             **table.pop("core"),
             target=Target(**table.pop("target")),
@@ -147,6 +166,19 @@ def parse_core(text: str, where: str) -> Core:
     if wrong:
         raise SimulationError("; ".join(wrong), where=where, fix="mend the core's file")
     return core
+
+
+def _merged(text: str) -> tuple[str, dict[str, Any]]:
+    """Return a core's text and table, laid over those of the core that it extends."""
+    table: dict[str, Any] = tomllib.loads(text)
+    if (parent := table.pop("extends", None)) is None:
+        return text, table
+    parent_text, base = _merged((_HERE / f"{parent}.toml").read_text(encoding="utf-8"))
+    for kind in table.pop("without", ()):
+        del base["cost"][kind]
+    for key, rows in table.items():
+        base[key] = base.get(key, {}) | rows
+    return parent_text + text, base
 
 
 #: Mechanisms that a core can turn on.

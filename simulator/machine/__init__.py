@@ -96,10 +96,8 @@ class Machine:
         self.console = bytearray()
         self.exception_cycles = self.sleep_cycles = 0
         map_memory(self._engine, board, image)
-        is_v8 = core.target.mcpu == "cortex-m33"
-        self._is_v6 = core.target.mcpu == "cortex-m0plus"
-        self.nvic = Nvic(core.exceptions.priority_bits, self._is_v6, is_v8)
-        self._unit = ExceptionUnit(self, self.nvic, is_v8)
+        self.nvic = Nvic(core.exceptions.priority_bits, core.is_v6, core.is_v8)
+        self._unit = ExceptionUnit(self, self.nvic, core.is_v8)
         self.notes: list[str] = []
         self.bus: Bus | None = None
         self._loader_place: Span | None = None
@@ -383,7 +381,7 @@ class Machine:
                 where=place(self.image, self.get("lr")),
                 fix="the stack may be corrupt: check its size",
             )
-        if self.nvic.deactivate() != NMI and not self._is_v6:
+        if self.nvic.deactivate() != NMI and not self.core.is_v6:
             self.set("faultmask", 0)
         number = self.nvic.next_to_take(*self._masks)
         if number is None:
@@ -410,7 +408,7 @@ class Machine:
     @property
     def _masks(self) -> tuple[int, int, int]:
         """PRIMASK, BASEPRI and FAULTMASK; Armv6-M has only the first."""
-        if self._is_v6:
+        if self.core.is_v6:
             return self.get("primask"), 0, 0
         return self.get("primask"), self.get("basepri"), self.get("faultmask")
 
