@@ -114,7 +114,7 @@ class Session:
     def _is_start_cold(self) -> bool:
         """Tell whether filling empty caches may show in the cycles of one inference."""
         cycles = self.machine.tracer.millicycles / 1000
-        return self.machine.cold_start_cycles > COLD_SHARE * cycles
+        return self.machine.chip.cold_start_cycles > COLD_SHARE * cycles
 
     def _read(self, info: TensorInfo) -> NDArray[Any]:
         raw = self.machine.read(self._arena + info.offset_bytes, info.size_bytes)

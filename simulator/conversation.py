@@ -23,8 +23,8 @@ class Conversation:
         self._seen = 0
         self._since = 0
         self._uart = None
-        if machine.bus is not None and board.console is not None:
-            self._uart = machine.bus.uart(board.console)
+        if machine.chip.bus is not None and board.console is not None:
+            self._uart = machine.chip.bus.uart(board.console)
         if self._uart is None and any(step.verb == "send" for step in script):
             raise SimulationError(
                 f"{board.name} has no console to talk over",

@@ -49,19 +49,23 @@ class ExceptionUnit:
     nvic: Nvic
     is_v8: bool
 
-    def enter(self, number: int, handler: int) -> int:
-        """Save the context and go to a handler; return where the frame is."""
+    def frame(self) -> int:
+        """Return where the frame of an exception would be put now."""
+        has_fp = bool(self.cpu.get("control") & _FPCA)
+        frame = self.cpu.get("sp") - 4 * (_EXTENDED_WORDS if has_fp else _BASIC_WORDS)
+        return frame & ~7
+
+    def enter(self, number: int, handler: int) -> None:
+        """Save the context and go to a handler."""
         cpu = self.cpu
         in_handler = bool(self.nvic.active)
         control = cpu.get("control")
         on_process_stack = not in_handler and bool(control & SPSEL)
         has_fp = bool(control & _FPCA)
-        sp = cpu.get("sp")
         flags = cpu.get("xpsr") & ~(_NUMBER | _ALIGNED) | cpu.get("ipsr") | _THUMB
         words = _EXTENDED_WORDS if has_fp else _BASIC_WORDS
-        frame = sp - 4 * words
-        if frame & 4:
-            frame -= 4
+        frame = self.frame()
+        if cpu.get("sp") & 4:
             flags |= _ALIGNED
         saved = [cpu.get(f"r{i}") for i in (0, 1, 2, 3, 12)]
         saved += [cpu.get("lr"), cpu.get("pc") & ~1, flags]
@@ -71,7 +75,6 @@ class ExceptionUnit:
         cpu.set("sp", frame)
         cpu.set("lr", self._exc_return(in_handler, on_process_stack, has_fp))
         self.begin(number, handler)
-        return frame
 
     def begin(self, number: int, handler: int) -> None:
         """Start a handler, whose caller's context is saved already."""

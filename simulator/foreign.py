@@ -139,13 +139,14 @@ def _profile(
     version: str,
 ) -> FirmwareProfile:
     """Put what was counted together."""
+    machine.fetch_console()
     owners = [0] * max(1, len(machine.tracer.contexts()))
     total = count(machine, owners).get(0, Counters(0, 0, {}))
     clock_hz, source = board.clock.hz, "board file"
     if (
-        machine.bus is not None
-        and machine.is_programmed
-        and (programmed := machine.bus.core_clock_hz())
+        machine.chip.bus is not None
+        and machine.chip.is_programmed
+        and (programmed := machine.chip.bus.core_clock_hz())
     ):
         clock_hz, source = programmed, "as the firmware programmed it"
     lowest = machine.tracer.lowest_sp
@@ -163,7 +164,7 @@ def _profile(
         timing=timing_of(board, core, machine.fidelity),
         window=str(window),
         total=total,
-        exception_cycles=machine.exception_cycles,
+        exception_cycles=machine.interrupts.cycles,
         sleep_cycles=machine.sleep_cycles,
         functions=function_profiles(machine),
         paths=call_paths(machine),

@@ -95,21 +95,21 @@ def _written(rest: str, machine: Machine) -> Place:
         raise SimulationError(
             f"write:{rest} names no address", where="window", fix="write it like write:0x48000018"
         ) from error
-    machine.write_counts.setdefault(address, 0)
-    before = machine.write_counts[address]
-    return Place(is_there=lambda: machine.write_counts[address] > before)
+    machine.chip.write_counts.setdefault(address, 0)
+    before = machine.chip.write_counts[address]
+    return Place(is_there=lambda: machine.chip.write_counts[address] > before)
 
 
 def _field(rest: str, machine: Machine) -> Place:
     """Watch bits for a value that they do not hold yet, or hold again."""
     found = _FIELD.fullmatch(rest)
-    if found is None or machine.bus is None:
+    if found is None or machine.chip.bus is None:
         what = "this board's file names no chip family" if found else "is not understood"
         raise SimulationError(
             f"field:{rest}: {what}", where="window", fix="write it like field:GPIOB.ODR.7=1"
         )
     block, register, high, low = found[1], found[2], int(found[3]), int(found[4] or found[3])
-    value, bus = int(found[5], 0), machine.bus
+    value, bus = int(found[5], 0), machine.chip.bus
     known = bus.family.blocks.get(block)
     if known is None or register not in known.registers:
         names = ", ".join(known.registers) if known is not None else ", ".join(bus.family.blocks)

@@ -42,7 +42,9 @@ def test_known_count(core: str, case: dict[str, Any]) -> None:
 
 
 def test_cost_without_source_does_not_load() -> None:
-    changed = text("cortex_m4").replace('source = "Arm DDI 0439, Cortex-M4 TRM, table 3-1"', 'source = " "', 1)
+    changed = text("cortex_m4").replace(
+        'source = "Arm DDI 0439, Cortex-M4 TRM, table 3-1"', 'source = " "', 1
+    )
     with pytest.raises(SimulationError, match="alu has no source"):
         parse_core(changed, "test")
 

@@ -256,7 +256,7 @@ def test_exception_overhead_is_counted() -> None:
     loaded.boot("main")
     loaded.call(loaded.image.symbol("probe").address)
     assert word(loaded, "n") == 1
-    assert loaded.exception_cycles == 12 + 10
+    assert loaded.interrupts.cycles == 12 + 10
 
 
 def test_sleep_waits_for_the_next_tick() -> None:

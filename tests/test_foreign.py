@@ -165,3 +165,32 @@ def test_hottest_instructions_name_their_source_lines(tmp_path: Path) -> None:
     (profile,) = tinysim.run_firmware(tmp_path / "work.elf", "generic_m4", function="work")
     line = next(n for n, text in enumerate(WORK.splitlines(), 1) if "void leaf" in text)
     assert profile.hottest[0].line == f"work.c:{line}"
+
+
+#: A control block and a buffer that wraps, as SEGGER documents them.
+RTT = """
+static char ring[16];
+struct up { const char *name; char *data; unsigned size, written; volatile unsigned read, flags; };
+struct { char id[16]; unsigned ups, downs; struct up up; } _SEGGER_RTT;
+volatile unsigned total;
+__attribute__((noipa)) void put(const char *text) {
+    struct up *b = &_SEGGER_RTT.up;
+    for (; *text; text++) {
+        while ((b->written + 1) % 16 == b->read) {}
+        b->data[b->written] = *text; b->written = (b->written + 1) % 16; total++; } }
+int main(void) {
+    _SEGGER_RTT.up = (struct up){"Terminal", ring, sizeof ring, 0, 0, 2};
+    _SEGGER_RTT.ups = 1;
+    for (int i = 0; i < 11; i++) _SEGGER_RTT.id[i] = "SEGGER RTT"[i];
+    for (;;) put("0123456789abcdefghij\\n"); }
+"""
+
+
+def test_text_in_a_debuggers_buffer_is_fetched(tmp_path: Path) -> None:
+    path = tmp_path / "rtt.elf"
+    path.write_bytes(link(RTT, "generic_m4"))
+    script = "wait hij\nexpect hij\nexpect hij"
+    (profile,) = tinysim.run_firmware(path, "generic_m4", script=script)
+    assert profile.console.startswith(b"0123456789abcdefghij\n" * 2)
+    (to_the_end,) = tinysim.run_firmware(path, "generic_m4", limit_s=0.0042)
+    assert 4 * 15 <= len(to_the_end.console) <= 5 * 15 + 1

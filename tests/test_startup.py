@@ -183,6 +183,9 @@ def test_second_stage_boot_loader_sets_up_flash_and_enters_the_program(tmp_path:
     stack_top = int.from_bytes(machine.read(image.vectors_address, 4), "little")
     assert machine.get("sp") == stack_top
     assert machine.system.vector_table == image.vectors_address == PICO_FLASH + BOOT2_BYTES
-    assert machine.bus is not None and not machine.notes
-    ssi = {offset: machine.bus.read(0x1800_0000 + offset, 4) for offset in (0x00, 0x08, 0x14, 0xF4)}
+    assert machine.chip.bus is not None and not machine.notes
+    ssi = {
+        offset: machine.chip.bus.read(0x1800_0000 + offset, 4)
+        for offset in (0x00, 0x08, 0x14, 0xF4)
+    }
     assert ssi == {0x00: 0x001F_0300, 0x08: 1, 0x14: 4, 0xF4: 0x0300_0218}

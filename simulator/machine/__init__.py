@@ -7,8 +7,8 @@ counted from block callbacks (see ``tracer.py``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import unicorn
@@ -16,28 +16,24 @@ import unicorn
 from tinysim.boards import Board
 from tinysim.errors import LimitError, SimulationError
 from tinysim.simulator.cores import Core
-from tinysim.simulator.exceptions import EXC_RETURN_FIRST, SPSEL, TO_THREAD, ExceptionUnit
+from tinysim.simulator.exceptions import EXC_RETURN_FIRST
 from tinysim.simulator.images import Image
 from tinysim.simulator.machine import semihosting
+from tinysim.simulator.machine.chip import Chip
 from tinysim.simulator.machine.engine import REGISTERS, attach_memory, attach_tracer, new_engine
 from tinysim.simulator.machine.faults import ACCESS, bad_access, fault, place
+from tinysim.simulator.machine.interrupts import Interrupts
 from tinysim.simulator.machine.memory import NOWHERE, PAINT, RETURN_ADDRESS, map_memory
 from tinysim.simulator.machine.prices import Prices
-from tinysim.simulator.memory_system import Layout, layout, switch_blocks
+from tinysim.simulator.machine.rtt import Rtt
+from tinysim.simulator.machine.stack import StackGuard
 from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer
-from tinysim.simulator.nvic import HARD_FAULT, NMI, SVCALL, Nvic
-from tinysim.simulator.peripherals import SYSTEM_BASE, SYSTEM_BYTES, SYSTEM_REGISTERS, SystemControl
+from tinysim.simulator.peripherals import SystemControl
 from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK, STOP_UNALIGNED
-
-if TYPE_CHECKING:
-    from tinysim.boards.families.schema import Span
-    from tinysim.simulator.bus import Bus
 
 _WFI, _WFE, _YIELD = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf"
 _INTERRUPT_SVC, _INTERRUPT_DATA_ABORT = 2, 4
-#: How fast a script types: fast enough not to wait for, slow enough for an interrupt a character.
-_CONSOLE_BAUD = 921_600
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,6 @@ class Machine:
         fidelity: int | None = None,
         unknown: str = "warn",
     ) -> None:
-        self._unknown = unknown
-        #: How often registers were written that somebody watches, by address.
-        self.write_counts: dict[int, int] = {}
         self.board, self.core, self.image = board, core, image
         self._limits = limits or Limits()
         self._engine = new_engine(core)
@@ -91,35 +84,26 @@ class Machine:
         self._is_svc = self._is_leaving = False
         self._past_millicycles = 0
         self._alarm: int | None = None
-        self._layout: Layout | None = None
-        self._stack: tuple[int, str] | None = None
         self.console = bytearray()
-        self.exception_cycles = self.sleep_cycles = 0
-        map_memory(self._engine, board, image)
-        self.nvic = Nvic(core.exceptions.priority_bits, core.is_v6, core.is_v8)
-        self._unit = ExceptionUnit(self, self.nvic, core.is_v8)
+        self.sleep_cycles = 0
         self.notes: list[str] = []
-        self.bus: Bus | None = None
-        self._loader_place: Span | None = None
-        self.system = SystemControl(self.now_cycles, self.nvic, core.cpuid, image.vectors_address)
-        self.prices = Prices(core, image, self.system, self.read, self._guard_stack)
+        map_memory(self._engine, board, image)
+        self.stack = StackGuard(self)
+        self.interrupts = Interrupts(self)
+        nvic = self.interrupts.nvic
+        self.system = SystemControl(self.now_cycles, nvic, core.cpuid, image.vectors_address)
+        self.prices = Prices(core, image, self.system, self.read, self.stack.begin)
         self.tracer = attach_tracer(
             self._engine, image, self.prices.price, self._limits.instructions, use_native
         )
-        self.memory: NativeMemory | None = None
         self.fidelity = 1
-        if (
-            isinstance(self.tracer, NativeTracer)
-            and fidelity != 1
-            and (fidelity or board.caches or board.banks)
-        ):
-            self.fidelity = fidelity or 3
+        self.memory: NativeMemory | None = None
+        wanted = fidelity or (3 if board.caches or board.banks else 1)
+        if isinstance(self.tracer, NativeTracer) and wanted > 1:
+            self.fidelity = wanted
             self.memory = attach_memory(self._engine, self.tracer, self.prices.decoder)
-        self._map_registers(SYSTEM_BASE, SYSTEM_BYTES, self.system.read, self.system.write)
-        if board.family is not None:
-            self._attach_bus(board.family)
-        self._settings_seen = self._settings_count
-        self._lay_out()
+        self.chip = Chip(self, unknown)
+        self._rtt = Rtt.of(image, self)
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._engine.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._on_invalid)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
@@ -140,13 +124,13 @@ class Machine:
                 fix="set the Thumb bit in the vectors",
             )
         self.set("sp", stack_top)
-        self._guard_stack()
+        self.stack.begin()
         self.set("pc", self._loader() or entry)
         self.tracer.enter(self.get("pc") & ~1)
 
     def _loader(self) -> int | None:
         """Return the entry of the image's own boot loader, put where the boot ROM runs it."""
-        place = self._loader_place
+        place = self.chip.loader
         if place is None:
             return None
         start = self.image.vectors_address - place.size_bytes
@@ -170,7 +154,7 @@ class Machine:
         """Forget what was counted; time goes on."""
         self._past_millicycles += self.tracer.millicycles
         self.tracer.clear()
-        self.exception_cycles = self.sleep_cycles = 0
+        self.interrupts.cycles = self.sleep_cycles = 0
 
     def run_until(self, until: int, is_done: Callable[[], bool] = lambda: False) -> bool:
         """Run until ``until`` is about to be executed, exceptions and sleep included.
@@ -191,8 +175,9 @@ class Machine:
 
     def run_out_of_handler(self) -> None:
         """Run until the handler that runs now has returned."""
-        depth = len(self.nvic.active)
-        self.run_until(NOWHERE, lambda: len(self.nvic.active) < depth)
+        active = self.interrupts.nvic.active
+        depth = len(active)
+        self.run_until(NOWHERE, lambda: len(active) < depth)
 
     def _leave_place(self) -> None:
         """Run a block, so that where a run begins can be where it ends."""
@@ -206,7 +191,7 @@ class Machine:
         self._is_svc = False
         self.tracer.resume()
         self.tracer.watch(
-            attention=self._is_leaving or self.nvic.is_waiting_for_mask,
+            attention=self._is_leaving or self.interrupts.nvic.is_waiting_for_mask,
             deadline_millicycles=self._deadline(),
         )
         try:
@@ -229,54 +214,30 @@ class Machine:
                 fix="the firmware may loop for ever; raise the limit if it does not",
             )
         if self.tracer.stop_reason == STOP_STACK:
-            self._judge_stack(self.tracer.lowest_sp)
+            self.stack.judge(self.tracer.lowest_sp)
         if self._exc_return is not None:
-            self._return_from_exception(self._exc_return)
+            self.interrupts.return_from(self._exc_return)
         elif self._is_svc:
             self.tracer.close(is_taken=False)
-            self._call_supervisor()
+            self.interrupts.call_supervisor()
         elif self.tracer.stop_reason not in (STOP_ATTENTION, STOP_STACK):
             if pc == until:
                 return True
             self._stopped_elsewhere(pc)
-        self._serve()
+        self._let_happen()
+        self.interrupts.take_pending()
         return False
 
     def _fault_of(self, error: unicorn.UcError) -> SimulationError:
         """Return why Unicorn cannot go on: the cause, if it can be told from the consequence."""
-        pc, sp = self.get("pc"), self.get("sp")
-        if self._stack is not None and not self._is_on_process_stack and sp < self._stack[0]:
-            return self._overflow(sp)
+        pc = self.get("pc")
+        if (overflow := self.stack.overflow(self.get("sp"))) is not None:
+            return overflow
         if self._bad_access is None or self._bad_access[0] != "executes":
             self.prices.check_code(pc)
         if self._bad_access is not None:
             return fault(bad_access(self.board, *self._bad_access), self.image, pc)
         return fault(f"cannot execute the instruction ({error})", self.image, pc)
-
-    @property
-    def _is_on_process_stack(self) -> bool:
-        return not self.nvic.active and bool(self.get("control") & SPSEL)
-
-    def _guard_stack(self) -> None:
-        """Watch that the main stack, which begins where SP is now, does not reach variables."""
-        self._stack = self.image.stack_floor(self.get("sp"))
-        self.tracer.guard_stack(0 if self._stack is None else self._stack[0])
-
-    def _judge_stack(self, lowest: int) -> None:
-        """Refuse a main stack that ran into variables. Tasks have stacks among them: no verdict."""
-        if not self._is_on_process_stack:
-            raise self._overflow(lowest)
-        self.tracer.guard_stack(0)
-
-    def _overflow(self, sp: int) -> SimulationError:
-        assert self._stack is not None
-        floor, victim = self._stack
-        return fault(
-            f"stack overflow: SP went down to {sp:#010x}, {floor - sp:,} bytes into {victim}",
-            self.image,
-            self.get("pc"),
-            "give the stack more room, or move large local variables off it",
-        )
 
     def now_cycles(self) -> int:
         """Return the cycles since reset, as firmware reads them: exact to its block's start."""
@@ -336,17 +297,26 @@ class Machine:
 
     def _next_event(self, *others: int | None) -> int | None:
         """Return when something happens without the core, or None."""
-        events = [self.system.next_tick_cycles, self._alarm, *others]
-        if self.bus is not None:
-            events.append(self.bus.next_event_cycles())
+        polled = None if self._rtt is None else self._rtt.next_poll_cycles
+        events = (self.chip.next_event_cycles, self._alarm, polled, *others)
         return min((event for event in events if event is not None), default=None)
 
     def wake_at(self, cycles: int) -> None:
         """Ask ``is_done`` at a time, even if nothing else happens then."""
         self._alarm = cycles
 
-    def _serve(self) -> None:
-        """Let what is due happen, and take an exception if one may be taken."""
+    def fetch_console(self) -> None:
+        """Have what firmware has left for a debugger in the console, too."""
+        if self._rtt is not None:
+            self._rtt.fetch()
+
+    def stop_with(self, error: SimulationError) -> None:
+        """End the run with an error, from within the emulator."""
+        self._error = error
+        self._engine.emu_stop()
+
+    def _let_happen(self) -> None:
+        """Let what is due happen."""
         elapsed = (self._past_millicycles + self.tracer.millicycles) // 1000
         if self._limits.cycles is not None and elapsed >= self._limits.cycles:
             raise LimitError(
@@ -356,97 +326,31 @@ class Machine:
             )
         if self._alarm is not None and elapsed >= self._alarm:
             self._alarm = None
-        self.system.serve(elapsed)
-        if self.bus is not None:
-            self.bus.serve(elapsed)
-        number = self.nvic.next_to_take(*self._masks)
-        if number is not None:
-            self._spend(self.core.exceptions.entry_cycles)
-            handler = self._handler(number)
-            came_from_task = self._is_on_process_stack
-            self.tracer.arrive(self.get("pc") & ~1)
-            frame = self._unit.enter(number, handler)
-            self.tracer.lower_stack(frame)
-            if self._stack is not None and not came_from_task and frame < self._stack[0]:
-                raise self._overflow(frame)
-            self.tracer.enter(handler)
-
-    def _return_from_exception(self, exc_return: int) -> None:
-        """Leave a handler; chain to the next one without touching the stack if one waits."""
-        self.tracer.close(is_taken=True)
-        self.tracer.leave()
-        if not self.nvic.returns_to_thread == bool(exc_return & TO_THREAD):
-            raise SimulationError(
-                f"returns from an exception ({exc_return:#010x}) that it is not in",
-                where=place(self.image, self.get("lr")),
-                fix="the stack may be corrupt: check its size",
-            )
-        if self.nvic.deactivate() != NMI and not self.core.is_v6:
-            self.set("faultmask", 0)
-        number = self.nvic.next_to_take(*self._masks)
-        if number is None:
-            self._spend(self.core.exceptions.exit_cycles)
-            self._unit.leave(exc_return)
-            return
-        self._spend(self.core.exceptions.tail_chain_cycles)
-        handler = self._handler(number)
-        self.set("lr", exc_return)
-        self._unit.begin(number, handler)
-        self.tracer.enter(handler)
-
-    def _call_supervisor(self) -> None:
-        """Pend what an SVC asks for; one that cannot be taken is a HardFault."""
-        if self.nvic.can_take(SVCALL, *self._masks):
-            self.nvic.pend(SVCALL)
-            return
-        self.notes.append(
-            f"SVC while it cannot be taken, at {place(self.image, self.get('pc') - 2)}"
-        )
-        self.system.note_escalation()
-        self.nvic.pend(HARD_FAULT)
-
-    @property
-    def _masks(self) -> tuple[int, int, int]:
-        """PRIMASK, BASEPRI and FAULTMASK; Armv6-M has only the first."""
-        if self.core.is_v6:
-            return self.get("primask"), 0, 0
-        return self.get("primask"), self.get("basepri"), self.get("faultmask")
-
-    def _handler(self, number: int) -> int:
-        """Return the address of an exception's handler."""
-        address = self.system.vector_table + 4 * number
-        vector = int.from_bytes(self.read(address, 4), "little")
-        if not vector & 1:
-            raise fault(
-                f"exception {number} has the vector {vector:#010x}, which is even",
-                self.image,
-                self.get("pc"),
-                "set the Thumb bit, and give every exception that is enabled a handler",
-            )
-        return vector & ~1
-
-    def _spend(self, cycles: int) -> None:
-        """Count cycles that no instruction takes."""
-        self.tracer.spend(cycles * 1000)
-        self.exception_cycles += cycles
+        self.chip.serve(elapsed)
+        if self._rtt is not None:
+            self._rtt.serve(elapsed)
 
     def _sleep(self, pc: int) -> None:
-        """Let time pass to the next event that wakes a sleeping core."""
+        """Let time pass until something wakes the sleeping core, or somebody wants to know."""
         self.tracer.close(is_taken=False)
-        if self.nvic.is_any_pending:
-            return
-        tick = self._next_event()
-        if tick is None:
-            raise SimulationError(
-                "sleeps (WFI) and nothing is left to wake it",
-                where=place(self.image, pc - 2),
-                fix="main() must call the inference before it sleeps",
-            )
-        waited = max(0, tick - self.now_cycles())
-        self.tracer.spend(waited * 1000)
-        self.sleep_cycles += waited
+        while not self.interrupts.nvic.is_any_pending:
+            event = self._next_event()
+            if event is None:
+                raise SimulationError(
+                    "sleeps (WFI) and nothing is left to wake it",
+                    where=place(self.image, pc - 2),
+                    fix="main() must call the inference before it sleeps",
+                )
+            is_alarm = event == self._alarm
+            waited = max(0, event - self.now_cycles())
+            self.tracer.spend(waited * 1000)
+            self.sleep_cycles += waited
+            self._let_happen()
+            if is_alarm:
+                self.set("pc", (pc - 2) | 1)  # still asleep
+                return
 
-    def _map_registers(
+    def map_registers(
         self,
         base: int,
         size_bytes: int,
@@ -460,90 +364,10 @@ class Machine:
 
         def on_write(_engine: Any, offset: int, size: int, value: int, _data: Any) -> None:
             write(offset, size, value)
-            if base + offset in self.write_counts:
-                self.write_counts[base + offset] += 1
-            if self._settings_seen != self._settings_count:
-                self._settings_seen = self._settings_count
-                self._lay_out()
             # What was written may ask for an exception or move the next event.
             self.tracer.watch_next_block(self._deadline())
 
         self._engine.mmio_map(base, size_bytes, on_read, None, on_write, None)
-
-    @property
-    def _settings_count(self) -> int:
-        """Grows whenever firmware writes what may change clocks or caches."""
-        return self.system.settings_count + (self.bus.settings_count if self.bus else 0)
-
-    @property
-    def is_programmed(self) -> bool:
-        """Whether firmware sets its clock and memory up itself; else they are the board file's."""
-        is_set_up = self.bus is not None and self.bus.settings_count > 0
-        return is_set_up or self.system.is_cache_changed
-
-    @property
-    def cold_start_cycles(self) -> int:
-        """At most this long takes to fill every cache."""
-        return 0 if self._layout is None else self._layout.fill_cycles
-
-    def _lay_out(self) -> None:
-        """Make the memory system what the board says, or firmware has made of it."""
-        if self.memory is None:
-            return
-        waits = self.bus.wait_states() if self.bus is not None and self.is_programmed else None
-        now = layout(self.board, self._read_bits, waits)
-        if self.fidelity == 2:
-            now = replace(now, areas=tuple(replace(area, data=None) for area in now.areas))
-        if now != self._layout:
-            self._layout = now
-            self.memory.set_layout(now)
-
-    def _read_bits(self, name: str) -> int | None:
-        """Read bits by name; None while firmware has programmed nothing."""
-        if not self.is_programmed:
-            return None
-        block, register, bit = name.split(".")
-        if block == "SCB":
-            return self.system.read(SYSTEM_REGISTERS[register], 4) >> int(bit) & 1
-        return self.bus.field(block, register) >> int(bit) & 1 if self.bus is not None else None
-
-    def _attach_bus(self, family: str) -> None:
-        """Map the chip's peripherals."""
-        from tinysim.boards.families import load_family
-        from tinysim.simulator.bus import Bus
-
-        description = load_family(family)
-        self._loader_place = description.loader
-        bus = self.bus = Bus(
-            description,
-            self.now_cycles,
-            self.nvic.set_line,
-            self._on_unknown,
-            hse_hz=self.board.hse_hz,
-            baud=_CONSOLE_BAUD,
-            unknown=self._unknown,
-            settings=switch_blocks(self.board),
-        )
-        for base, size_bytes in bus.windows:
-            self._map_registers(
-                base,
-                size_bytes,
-                lambda offset, size, base=base: bus.read(base + offset, size),  # type: ignore[misc]
-                lambda offset, size, value, base=base: bus.write(base + offset, size, value),  # type: ignore[misc]
-            )
-
-    def _on_unknown(self, what: str) -> None:
-        """Take note of a peripheral that is not described, or end the run."""
-        if self._unknown != "fault":
-            self.notes.append(f"uses {what}, which is not described: it reads what was written")
-            return
-        self._error = fault(
-            f"uses {what}, which is not described",
-            self.image,
-            self.get("pc"),
-            "describe it in boards/families/, or take --unknown warn",
-        )
-        self._engine.emu_stop()
 
     def _stopped_elsewhere(self, pc: int) -> None:
         """Go on after an instruction that Unicorn stops at, or say why the run ended."""
@@ -589,24 +413,17 @@ class Machine:
             return
         if int.from_bytes(self.read(pc, 2), "little") == semihosting.BKPT:
             if semihosting.serve(self, self.console):
-                self._error = SimulationError(
-                    "the program ended before it was through",
-                    where="semihosting",
-                    fix="main() must call the inference first",
+                self.stop_with(
+                    SimulationError(
+                        "the program ended before it was through",
+                        where="semihosting",
+                        fix="main() must call the inference first",
+                    )
                 )
-                self._engine.emu_stop()
             self.set("pc", (pc + 2) | 1)
             self.tracer.watch_next_block(self._deadline())  # somebody may wait for what it printed
             return
+        what = f"takes exception {number} of the emulator, which nothing handles"
         if number == _INTERRUPT_DATA_ABORT:
-            self._error = fault(
-                "uses a word or halfword at an address that is not aligned", self.image, pc
-            )
-        else:
-            self._error = fault(
-                f"takes exception {number} of the emulator, which nothing handles",
-                self.image,
-                pc,
-                "check what the instruction there does",
-            )
-        self._engine.emu_stop()
+            what = "uses a word or halfword at an address that is not aligned"
+        self.stop_with(fault(what, self.image, pc, "check what the instruction there does"))
