@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from tinysim.boards import Board
 from tinysim.errors import LimitError, SimulationError
@@ -12,20 +13,40 @@ from tinysim.simulator.places import Place
 from tinysim.simulator.script import Step
 
 _ANYWHERE = Place()
+#: How often a terminal is looked at, and how long firmware must be silent for it to be done with
+#: what was typed last, in seconds of simulated time.
+_TERMINAL_PERIOD_S, _SILENCE_S = 0.005, 1.0
+
+
+class Terminal(Protocol):
+    """Somebody who types and reads."""
+
+    def read(self) -> bytes | None:
+        """Return what has been typed since, or None when nothing more will come."""
+
+    def write(self, data: bytes) -> None:
+        """Show what firmware has printed."""
 
 
 class Conversation:
     """Steps of a script, taken as the firmware runs."""
 
-    def __init__(self, machine: Machine, board: Board, script: Sequence[Step]) -> None:
-        self._machine, self._board = machine, board
+    def __init__(
+        self,
+        machine: Machine,
+        board: Board,
+        script: Sequence[Step],
+        terminal: Terminal | None = None,
+    ) -> None:
+        self._machine, self._board, self._terminal = machine, board, terminal
         self._steps = list(script)
         self._seen = 0
         self._since = 0
         self._uart = None
         if machine.chip.bus is not None and board.console is not None:
             self._uart = machine.chip.bus.uart(board.console)
-        if self._uart is None and any(step.verb == "send" for step in script):
+        is_sending = terminal is not None or any(step.verb == "send" for step in script)
+        if self._uart is None and is_sending:
             raise SimulationError(
                 f"{board.name} has no console to talk over",
                 where="--uart-in",
@@ -52,14 +73,35 @@ class Conversation:
         self._machine.run_until(place.address, place.is_there)
 
     def finish(self) -> None:
-        """Take every step."""
+        """Take every step, then let the terminal talk until it has nothing more to say."""
         while self._steps:
             self._take_step(_ANYWHERE)
+        if self._terminal is not None:
+            self._converse(self._terminal)
+            self._terminal = None
+
+    def _converse(self, terminal: Terminal) -> None:
+        """Carry characters to and fro."""
+        assert self._uart is not None
+        machine, hz = self._machine, self._board.clock.hz
+        shown, heard_at = 0, machine.now_cycles()
+        is_open = True
+        while is_open or machine.now_cycles() - heard_at < _SILENCE_S * hz:
+            machine.wake_at(machine.now_cycles() + round(_TERMINAL_PERIOD_S * hz))
+            machine.run_until(NOWHERE, lambda: True)
+            if fresh := self.received[shown:]:
+                terminal.write(fresh)
+                shown, heard_at = shown + len(fresh), machine.now_cycles()
+            typed = terminal.read() if is_open else b""
+            if typed is None:
+                is_open, heard_at = False, machine.now_cycles()
+            elif typed:
+                self._uart.send(typed)
 
     def run_to_the_end(self) -> None:
         """Take every step; without one, run for as long as may be."""
         try:
-            if self._steps:
+            if self._steps or self._terminal is not None:
                 self.finish()
             else:
                 self._machine.run_until(NOWHERE)

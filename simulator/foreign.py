@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinysim.boards import Board
 from tinysim.simulator.accuracy import timing_of
-from tinysim.simulator.conversation import Conversation
+from tinysim.simulator.conversation import Conversation, Terminal
 from tinysim.simulator.cores import Core
 from tinysim.simulator.counting import count
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST
@@ -51,6 +51,7 @@ def profile_firmware(
     core: Core,
     window: Window,
     script: Sequence[Step] = (),
+    terminal: Terminal | None = None,
     limit_s: float = 30.0,
     repeat: int = 1,
     unknown: str = "warn",
@@ -67,6 +68,8 @@ def profile_firmware(
         What is measured; see ``Window``.
     script
         What is said to the firmware over the board's console, before or until the window.
+    terminal
+        Somebody who talks to the firmware when the script is through.
     limit_s
         Simulated seconds after which the run ends. Without a window or a script this is how it
         ends; with one, it is an error.
@@ -89,7 +92,7 @@ def profile_firmware(
     limits = Limits(cycles=int(limit_s * board.clock.hz))
     machine = Machine(board, core, image, limits, fidelity=fidelity, unknown=unknown)
     machine.reset()
-    talk = Conversation(machine, board, script)
+    talk = Conversation(machine, board, script, terminal)
     profiles = []
     for round_ in range(repeat):
         _measure(machine, window, talk, is_first=round_ == 0)

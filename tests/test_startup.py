@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import subprocess
+import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -189,3 +190,14 @@ def test_second_stage_boot_loader_sets_up_flash_and_enters_the_program(tmp_path:
         for offset in (0x00, 0x08, 0x14, 0xF4)
     }
     assert ssi == {0x00: 0x001F_0300, 0x08: 1, 0x14: 4, 0xF4: 0x0300_0218}
+
+
+def test_terminal_talks_to_the_firmware(tmp_path: Path) -> None:
+    """Here a pipe; what comes when the pipe has ended is still shown."""
+    path = saved("nucleo_l4r5zi", tmp_path)
+    command = [sys.executable, "-m", "tinysim", "run", str(path), "-b", "nucleo_l4r5zi"]
+    result = subprocess.run(
+        [*command, "--uart-in", "-"], input=b"7%5%", capture_output=True, check=True
+    )
+    assert result.stdout.startswith(b"hello\r\n> ")
+    assert b"49\r\n> 25\r\n> " in result.stdout and b"call tree" in result.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from tinysim.simulator.energy import energy_of
 from tinysim.simulator.machine import Limits
 from tinysim.simulator.profile import FirmwareProfile, OutputCheck, Profile
 from tinysim.simulator.script import parse_script
+
+if TYPE_CHECKING:
+    from tinysim.simulator.conversation import Terminal
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -131,6 +134,7 @@ def run_firmware(
     function: str | None = None,
     call: str | None = None,
     script: str | None = None,
+    terminal: Terminal | None = None,
     limit_s: float = 30.0,
     repeat: int = 1,
     unknown: str = "warn",
@@ -140,8 +144,8 @@ def run_firmware(
 
     ``start``, ``end``, ``function`` and ``call`` choose the window (see
     ``tinysim.simulator.foreign.Window``); ``script`` is a conversation over the board's console
-    (see ``tinysim.simulator.script``); ``unknown`` says what peripherals that are not described do
-    (``warn``, ``zero`` or ``fault``).
+    (see ``tinysim.simulator.script``), with which ``terminal`` goes on. ``unknown`` says what
+    peripherals that are not described do (``warn``, ``zero`` or ``fault``).
     """
     from tinysim.simulator.foreign import Window, profile_firmware
 
@@ -155,6 +159,7 @@ def run_firmware(
         core,
         window,
         steps,
+        terminal,
         limit_s,
         repeat,
         unknown,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,3 +43,20 @@ def progress(board: str, quiet: bool) -> Iterator[Any]:
         return
     with console.status(f"{board}: reading") as status:
         yield lambda stage: status.update(f"{board}: {stage}")
+
+
+class StandardTerminal:
+    """The user at stdin and stdout, or what a pipe has to say."""
+
+    def read(self) -> bytes | None:
+        """Return what has been typed since, without waiting; None at the end."""
+        ready, _, _ = select.select([sys.stdin], [], [], 0)
+        if not ready:
+            return b""
+        return os.read(sys.stdin.fileno(), 4096) or None
+
+    def write(self, data: bytes) -> None:
+        """Show what firmware has printed; what is no text shows as such."""
+        text = data.decode("utf-8", errors="backslashreplace")
+        sys.stdout.write("".join(c if c.isprintable() or c in "\r\n\t" else "?" for c in text))
+        sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinysim.cli.console import console, plain_table, progress
+from tinysim.cli.console import StandardTerminal, console, plain_table, progress
 from tinysim.cli.files import read_array, read_text, write_file, write_text
 from tinysim.cli.firmware import report_firmware
 from tinysim.cli.options import ModelArgument, OptimizeOption, check_optimize, seconds
@@ -52,7 +52,7 @@ def run(
         str | None, typer.Option(help="Firmware: call this function once the script is through.")
     ] = None,
     uart_in: Annotated[
-        Path | None, typer.Option(help="Firmware: script of what to say to it; see the docs.")
+        Path | None, typer.Option(help="Firmware: script of what to say to it; - is the terminal.")
     ] = None,
     uart_out: Annotated[
         str | None, typer.Option(help="Firmware: write what it prints to a file; - is stdout.")
@@ -89,6 +89,7 @@ def run(
             raise typer.BadParameter("firmware is made for one board: give one --board")
         if unknown not in UNKNOWN:
             raise typer.BadParameter(f"--unknown is {', '.join(UNKNOWN)}, not {unknown}")
+        is_typed = uart_in == Path("-")
         profiles_of_firmware = tinysim.run_firmware(
             model,
             board[0],
@@ -96,7 +97,8 @@ def run(
             end=end,
             function=function,
             call=call,
-            script=None if uart_in is None else read_text(uart_in),
+            script=None if uart_in is None or is_typed else read_text(uart_in),
+            terminal=StandardTerminal() if is_typed else None,
             limit_s=seconds(limit),
             repeat=repeat,
             unknown=unknown,
