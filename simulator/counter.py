@@ -37,6 +37,9 @@ class Counter:
         # The count is (base + cycles since * rate) / scale: whole numbers, for speed.
         self._base, self._rate, self._scale = 0, 0, 1
         self._period = 1 << 32
+        # The next event is asked for far more often than it changes.
+        self._event_state: tuple[int, ...] | None = None
+        self._event: int | None = None
         self._configure(Fraction(0))
 
     def is_live(self) -> bool:
@@ -82,6 +85,13 @@ class Counter:
         """Return when the next flag that would interrupt is raised."""
         if not self._rate:
             return None
+        state = (self._registers.version, self._checked, self._since, self._base)
+        if state != self._event_state:
+            self._event_state, self._event = state, self._find_event()
+        return self._event
+
+    def _find_event(self) -> int | None:
+        """Return the time of that flag from what the registers say now."""
         due = [
             match + ((self._checked - match) // period + 1) * period
             for flag, match, period in self._flags()

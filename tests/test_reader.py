@@ -207,3 +207,12 @@ def test_hostile_names_are_shown_safely_and_never_reach_c(name: str | bytes) -> 
     sources = emit_c(graph, plan_memory(graph, calls), calls)
     marks = ("etc/passwd", "evil", "break", "31mred", "gnp.exe", "x" * 70, "not utf-8")
     assert not any(mark in text for mark in marks for text in sources.values())
+
+
+def test_small_file_that_repeats_itself_is_refused_at_once() -> None:
+    """Two thousand tensors that share one shape of twenty thousand dimensions."""
+    long = replace(int8((1,)), shape=(1,) * 20_000)
+    blob = build_model([long] * 2000, [OperatorSpec("ADD", (0, 1), (2,), {})], (0, 1), (2,))
+    start = time.perf_counter()
+    assert "dimensions" in refusal(blob)
+    assert time.perf_counter() - start < 2

@@ -54,6 +54,9 @@ _OPTION_ENUMS = {
     "FusedActivationFunction": _enum_names(tflite.ActivationFunctionType),
 }
 
+#: No operator here takes more dimensions.
+MAX_RANK = 8
+
 _FIX_FILE = "export the model again; the file may be cut off or damaged"
 
 
@@ -171,6 +174,9 @@ class _Reader:
         """Read a tensor; what the compiler cannot take becomes a problem."""
         name = self._text(table.Name())
         label = f"tensor {index} ({name})"
+        if (rank := max(table.ShapeLength(), table.ShapeSignatureLength())) > MAX_RANK:
+            self.problems.append(f"{label} has {rank:,} dimensions")
+            return Tensor(index, name, (1,), DType.INT8)
         signature = self._ints(table.ShapeSignatureAsNumpy())
         shape = self._ints(table.ShapeAsNumpy())
         if _is_dynamic(signature, shape):
@@ -183,7 +189,7 @@ class _Reader:
             self.problems.append(f"{label} is of type {kind}, which nothing here computes")
             dtype = DType.INT8
         size_bytes = prod(shape) * dtype.itemsize
-        if size_bytes > MAX_TENSOR_BYTES or len(shape) > 8:
+        if size_bytes > MAX_TENSOR_BYTES:
             self.problems.append(f"{label} of shape {list(shape)} is too large")
             return Tensor(index, name, (1,), dtype)
         quant = self._quant(table.Quantization(), dtype, label)
