@@ -115,16 +115,14 @@ class Placement:
 
 @dataclass(frozen=True)
 class MemoryAccuracy:
-    """How well time on this board is known.
+    """What a board's memory system may add to the core's error band, where it was not measured.
 
-    With grade A the band is what was found on this board, core included; without one it is what
-    the memory system adds to the core's band. The error is ``(simulated - measured) / measured``.
+    The error is ``(simulated - measured) / measured``.
     """
 
     error_low: float
     error_high: float
     source: str
-    grade: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ class Board:
     clock: Clock
     regions: tuple[MemoryRegion, ...]
     placement: Placement
-    memory_accuracy: MemoryAccuracy
+    memory_accuracy: MemoryAccuracy | None
     power: Power | None
     sha256: str
     caches: tuple[Cache, ...] = ()
@@ -211,13 +209,13 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
     placement = table.pop("placement", {})
     if isinstance(placement.get("arena"), list):
         placement = {**placement, "arena": tuple(placement["arena"])}
-    power = table.pop("power", None)
+    power, memory = table.pop("power", None), table.pop("memory_accuracy", None)
     parts: dict[str, Any] = {
         "clock": _row(Clock, table.pop("clock", {}), "clock", problems),
         "placement": _row(Placement, placement, "placement", problems),
-        "memory_accuracy": _row(
-            MemoryAccuracy, table.pop("memory_accuracy", {}), "memory_accuracy", problems
-        ),
+        "memory_accuracy": _row(MemoryAccuracy, memory, "memory_accuracy", problems)
+        if memory is not None
+        else None,
         "power": _row(Power, power, "power", problems) if power is not None else None,
     }
     required, optional = {"name", "title", "mcu", "core"}, {"family", "console", "hse_hz"}
@@ -289,8 +287,6 @@ def _contradictions(board: Board) -> list[str]:
     for low, high in pairwise(ordered):
         if low.end > high.base:
             found.append(f"regions {low.name} and {high.name} overlap")
-    if board.memory_accuracy.grade not in (None, "A"):
-        found.append("memory_accuracy: grade is A, or left out")
     names = {region.name for region in board.regions}
     place = board.placement
     for used in (place.code, place.data, place.stack, *place.arena):

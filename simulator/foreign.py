@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinysim.boards import Board
-from tinysim.simulator.accuracy import timing_of
 from tinysim.simulator.conversation import Conversation, Terminal
 from tinysim.simulator.cores import Core
 from tinysim.simulator.counting import count
@@ -17,7 +16,7 @@ from tinysim.simulator.functions import call_paths, function_profiles, hottest
 from tinysim.simulator.images import Image, read_image
 from tinysim.simulator.machine import Limits, Machine
 from tinysim.simulator.places import Place, address_of, watch
-from tinysim.simulator.profile import Counters, FirmwareProfile
+from tinysim.simulator.profile import Counters, FirmwareProfile, Timing
 from tinysim.simulator.script import Step
 
 
@@ -50,6 +49,7 @@ def profile_firmware(
     board: Board,
     core: Core,
     window: Window,
+    timing: Callable[[int], Timing],
     script: Sequence[Step] = (),
     terminal: Terminal | None = None,
     limit_s: float = 30.0,
@@ -66,6 +66,8 @@ def profile_firmware(
         ELF, BIN, HEX or UF2.
     window
         What is measured; see ``Window``.
+    timing
+        Tells how far counts at a fidelity can be trusted.
     script
         What is said to the firmware over the board's console, before or until the window.
     terminal
@@ -96,7 +98,8 @@ def profile_firmware(
     profiles = []
     for round_ in range(repeat):
         _measure(machine, window, talk, is_first=round_ == 0)
-        profiles.append(_profile(path, machine, board, core, window, talk, version))
+        found = timing(machine.fidelity)
+        profiles.append(_profile(path, machine, board, core, window, talk, found, version))
     return tuple(profiles)
 
 
@@ -139,6 +142,7 @@ def _profile(
     core: Core,
     window: Window,
     talk: Conversation,
+    timing: Timing,
     version: str,
 ) -> FirmwareProfile:
     """Put what was counted together."""
@@ -164,7 +168,7 @@ def _profile(
         core=core.name,
         clock_hz=clock_hz,
         clock_source=source,
-        timing=timing_of(board, core, machine.fidelity),
+        timing=timing,
         window=str(window),
         total=total,
         exception_cycles=machine.interrupts.cycles,

@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 from tinysim.boards import board_names, load_board, parse_board
 from tinysim.errors import BoardError
-from tinysim.simulator.cores import core_names
+from tinysim.simulator.cores import core_names, load_core
+from tinysim.traces.accuracy import timing_of
 
 
 def table(name: str = "generic_m4") -> dict[str, Any]:
@@ -29,7 +30,8 @@ def test_board_file_is_complete(name: str) -> None:
     assert board.name == name
     assert board.core in core_names()
     assert all(region.source for region in board.regions)
-    assert board.memory_accuracy.error_low <= 0 <= board.memory_accuracy.error_high
+    timing = timing_of(board, load_core(board.core), 3)
+    assert timing.error_low <= 0 <= timing.error_high and timing.source
     assert {board.region(name).kind for name in board.placement.arena} == {"ram"}
     assert board.region(board.placement.code).kind == "flash"
 

@@ -17,10 +17,11 @@ MAY_IMPORT = {
     "firmware": {"errors"},
     "compiler": {"errors", "boards", "kernels", "firmware"},
     "simulator": {"errors", "boards", "firmware"},
+    "traces": {"errors", "boards", "simulator"},
     "report": {"errors", "simulator"},
-    "api": {"__version__", "boards", "compiler", "report", "simulator"},
+    "api": {"__version__", "boards", "compiler", "report", "simulator", "traces"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
-    "cli": {"__version__", "api", "boards", "compiler", "errors", "report", "simulator"},
+    "cli": {"__version__", "api", "boards", "compiler", "errors", "report", "simulator", "traces"},
     "__main__": {"cli"},
 }
 
@@ -39,7 +40,7 @@ ONLY_IN = {
     "keras": set(),
 }
 
-FOLDERS = ("boards", "compiler", "kernels", "simulator", "src/tinysim")
+FOLDERS = ("boards", "compiler", "kernels", "simulator", "traces", "src/tinysim")
 
 
 def sources() -> list[Path]:

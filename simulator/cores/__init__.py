@@ -55,9 +55,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How well the core's table is known; see ``Timing`` for the grades."""
+    """How well the core's table is known before anything was measured."""
 
-    grade: str
     error_low: float
     error_high: float
     source: str

@@ -20,12 +20,12 @@ from tinysim.simulator import (
     check_inputs,
     random_inputs,
 )
-from tinysim.simulator.accuracy import timing_of
 from tinysim.simulator.cores import Core, load_core
 from tinysim.simulator.energy import energy_of
 from tinysim.simulator.machine import Limits
 from tinysim.simulator.profile import FirmwareProfile, OutputCheck, Profile
 from tinysim.simulator.script import parse_script
+from tinysim.traces.accuracy import timing_of
 
 if TYPE_CHECKING:
     from tinysim.simulator.conversation import Terminal
@@ -158,6 +158,7 @@ def run_firmware(
         description,
         core,
         window,
+        lambda achieved: timing_of(description, core, achieved),
         steps,
         terminal,
         limit_s,

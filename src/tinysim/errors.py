@@ -76,3 +76,9 @@ class OutputError(TinysimError):
 
 class InternalError(TinysimError):
     """The machine's answer contradicts the host's: a bug of tinysim."""
+
+
+class MeasurementError(TinysimError):
+    """A measured run that cannot be read or compared."""
+
+    exit_code = 3

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tinysim import __version__
+from tinysim.cli.accuracy import accuracy
 from tinysim.cli.boards import boards
 from tinysim.cli.compile import compile
 from tinysim.cli.doctor import doctor
@@ -32,7 +33,7 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, compile, boards, ops, doctor):
+for _command in (run, compile, boards, ops, accuracy, doctor):
     app.command()(_command)
 
 

@@ -45,9 +45,12 @@ def _show_board(board: Any) -> None:
     place = board.placement
     where = f"code {place.code}, data {place.data}, stack {place.stack}, arena "
     rows.append(("placement", where + " then ".join(place.arena), ""))
-    accuracy = board.memory_accuracy
-    band = f"{accuracy.error_low:+.0%} to {accuracy.error_high:+.0%} on top of the core's"
-    rows.append(("timing error", band, accuracy.source))
+    from tinysim.simulator.cores import load_core
+    from tinysim.traces.accuracy import timing_of
+
+    timing = timing_of(board, load_core(board.core), fidelity=3)
+    band = f"grade {timing.grade}: {timing.error_low:+.0%} to {timing.error_high:+.0%}"
+    rows.append(("timing error", band, timing.source))
     if board.power is None:
         rows.append(("power", "unknown", ""))
     else:
