@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from tinysim.simulator.machine import Machine
 from tinysim.simulator.profile import STALLS, Counters
 
+#: The causes of ``RunCount.stall_millicycles``.
+_WAITS = ("flash", "data", "divide")
+
 
 def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
     """Add up what the tracer has counted.
@@ -21,22 +24,21 @@ def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
     """
     issue: Counter[int] = Counter()
     instructions: Counter[int] = Counter()
-    fetch_waits: Counter[int] = Counter()
-    data_waits: Counter[int] = Counter()
+    waits: dict[int, list[int]] = {}
     stalls: dict[int, Counter[str]] = {}
     for run in machine.tracer.counts():
         mine = owner[run.context]
         cost = machine.prices.run_cost(run.start, run.end, run.is_taken)
         issue[mine] += run.count * cost.issue_cycles
         instructions[mine] += run.count * cost.instructions
-        fetch_waits[mine] += run.stall_millicycles[0]
-        data_waits[mine] += run.stall_millicycles[1]
+        so_far = waits.setdefault(mine, [0] * len(_WAITS))
+        waits[mine] = [a + b for a, b in zip(so_far, run.stall_millicycles, strict=True)]
         causes = stalls.setdefault(mine, Counter())
         for cause, cycles in cost.stalls.items():
             causes[cause] += run.count * cycles
     for mine, causes in stalls.items():
-        causes["flash"] = fetch_waits[mine] // 1000
-        causes["data"] = data_waits[mine] // 1000
+        for cause, millicycles in zip(_WAITS, waits[mine], strict=True):
+            causes[cause] += millicycles // 1000
     return {
         mine: Counters(instructions[mine], issue[mine], {cause: causes[cause] for cause in STALLS})
         for mine, causes in stalls.items()

@@ -99,7 +99,8 @@ class Instruction:
 
     ``address_registers`` form a memory address, ``accumulator`` is the register that a
     multiply-accumulate adds to. ``registers`` counts what a multiple transfer moves. ``sp_step``
-    is by how much it moves SP, None if that is not in the code. ``access`` is the memory it uses.
+    is by how much it moves SP, None if that is not in the code. ``operands`` are the registers
+    among its operands, in order, and ``access`` is the memory that it uses.
     """
 
     address: int
@@ -114,6 +115,7 @@ class Instruction:
     sp_step: int | None
     bank: tuple[str, int] | None
     is_dsp: bool
+    operands: tuple[str, ...]
     access: Access | None
 
     @property
@@ -217,6 +219,7 @@ def _describe(raw: Any) -> Instruction:
         sp_step=_sp_step(name, raw, writes),
         bank=bank,
         is_dsp=name.removesuffix(".w") in _DSP,
+        operands=tuple(raw.reg_name(op.reg) for op in raw.operands if op.type == 1),
         access=access_of(raw, kind),
     )
 

@@ -26,6 +26,11 @@ class Area:
     wait_cycles: int
     burst_cycles: int = 0
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether anything here may wait."""
+        return self.code is not None or self.data is not None or self.burst_cycles > 0
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tinysim.errors import SimulationError
+from tinysim.simulator.cores import Core
 from tinysim.simulator.decode import Instruction
 from tinysim.simulator.native_tracer import NativeTracer
 
 if TYPE_CHECKING:
     from tinysim.simulator.memory_system import Layout
 
-_AREAS_MAX, _CACHES_MAX, _NONE = 16, 8, 0xFF
-_IS_KNOWN, _IS_LOAD, _IS_STORE, _IS_WORD_ALIGNED = 1, 2, 4, 8
+_AREAS_MAX, _CACHES_MAX, _HINTS, _NONE = 16, 8, 64, 0xFF
+_IS_KNOWN, _IS_LOAD, _IS_STORE, _IS_WORD_ALIGNED, _IS_DIVIDE, _IS_SIGNED = 1, 2, 4, 8, 16, 32
 #: The disassembler's names of the general registers, by number.
 _REGISTERS = {f"r{i}": i for i in range(13)} | {"sb": 9, "sl": 10, "fp": 11, "ip": 12}
 _REGISTERS |= {"sp": 13, "lr": 14}
@@ -39,12 +40,14 @@ class _Cache(ctypes.Structure):
         ("ways", ctypes.c_uint32),
         ("fills_line", ctypes.c_uint32),
         ("prefetches", ctypes.c_uint32),
+        ("last_word", ctypes.c_uint32),
         ("next_word", ctypes.c_uint32),
         ("next_ready", ctypes.c_uint64),
         ("accesses", ctypes.c_uint64),
         ("misses", ctypes.c_uint64),
         ("clock", ctypes.c_uint64),
         ("lines", ctypes.c_void_p),
+        ("hints", ctypes.c_void_p * _HINTS),
     ]
 
 
@@ -67,6 +70,8 @@ class _State(ctypes.Structure):
         ("tracer", ctypes.c_void_p),
         ("on_new", _OnNew),
         ("register_ids", ctypes.c_int32 * 16),
+        ("registers", ctypes.c_void_p),
+        ("unaligned_millicycles", ctypes.c_uint32),
         ("area_count", ctypes.c_uint32),
         ("areas", _Area * _AREAS_MAX),
         ("caches", _Cache * _CACHES_MAX),
@@ -92,6 +97,10 @@ class NativeMemory:
         Returns the instruction at an address.
     register_ids
         The emulator's numbers of R0 to R12, SP and LR.
+    registers_address
+        Where the emulator keeps R0 to R14, if that is known: reading them there is faster.
+    core
+        Says whether divisions end early, and what straddling words costs.
     """
 
     def __init__(
@@ -99,7 +108,11 @@ class NativeMemory:
         tracer: NativeTracer,
         decode: Callable[[int], Instruction],
         register_ids: Sequence[int],
+        core: Core,
+        registers_address: int | None,
     ) -> None:
+        self._divides_early = core.rule_cycles("divide_early") is not None
+        straddling = core.rule_cycles("unaligned_access") or 0
         self._tracer, self._decode = tracer, decode
         self._library = tracer.library
         self._on_new = _OnNew(self._new)
@@ -108,6 +121,8 @@ class NativeMemory:
             tracer=tracer.state_address,
             on_new=self._on_new,
             register_ids=(ctypes.c_int32 * 16)(*register_ids),
+            registers=registers_address,
+            unaligned_millicycles=straddling * 1000,
         )
         if not self._library.ts_memory_new(ctypes.byref(self._state)):
             raise SimulationError("no memory for its tables", where="simulator", fix="free some")
@@ -135,8 +150,9 @@ class NativeMemory:
     def set_layout(self, layout: Layout) -> None:
         """Become another memory system; caches are empty then."""
         state = self._state
-        state.area_count = len(layout.areas)
-        for row, area in zip(state.areas, layout.areas, strict=False):
+        timed = [area for area in layout.areas if area.is_timed]
+        state.area_count = len(timed)
+        for row, area in zip(state.areas, timed, strict=False):
             row.base, row.last = area.base, area.end - 1
             row.wait_millicycles = area.wait_cycles * 1000
             row.burst_millicycles = area.burst_cycles * 1000
@@ -162,15 +178,22 @@ class NativeMemory:
         row = pointer.contents
         row.flags = _IS_KNOWN
         try:
-            access = self._decode(address).access
+            instruction = self._decode(address)
         except BaseException as error:  # cannot cross C: the machine raises it
             self._tracer.fail(error)
             return
+        access = instruction.access
+        if instruction.kind == "divide" and self._divides_early:
+            numerator, denominator = instruction.operands[-2:]
+            row.base, row.index = _REGISTERS[numerator], _REGISTERS[denominator]
+            row.flags |= _IS_DIVIDE | (_IS_SIGNED if instruction.text.startswith("s") else 0)
         if access is None:
             return
         is_stack = access.base == "sp"
         is_checked = access.needs_word and not is_stack  # SP is always a multiple of 4
+        may_straddle = self._state.unaligned_millicycles and 1 < access.size_bytes <= 4
         is_timed = self._is_ram_timed or (self._is_timed and access.is_load and not is_stack)
+        is_timed |= bool(may_straddle and not is_stack)
         if not (is_checked or is_timed):
             return
         row.displacement = ctypes.c_int32(access.displacement).value

@@ -24,6 +24,7 @@ from tinysim.simulator.tracer import (
     Tracer,
 )
 
+_RECENT = 1024
 _ORDER = ["start", "end", "context", "is_taken"]
 
 
@@ -34,7 +35,7 @@ class _Run(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("is_taken", ctypes.c_uint32),
         ("count", ctypes.c_uint64),
-        ("stalls", ctypes.c_uint64 * 2),
+        ("stalls", ctypes.c_uint64 * 3),
         ("millicycles", ctypes.c_uint64),
         ("instructions", ctypes.c_uint32),
         ("moves_sp", ctypes.c_uint32),
@@ -77,7 +78,7 @@ class _State(ctypes.Structure):
         ("run_end", ctypes.c_uint32),
         ("is_open", ctypes.c_uint32),
         ("run_instructions", ctypes.c_uint32),
-        ("run_stalls", ctypes.c_uint64 * 2),
+        ("run_stalls", ctypes.c_uint64 * 3),
         ("is_arriving", ctypes.c_uint32),
         ("from_end", ctypes.c_uint32),
         ("from_call", ctypes.c_uint32),
@@ -92,6 +93,11 @@ class _State(ctypes.Structure):
         ("context_capacity", ctypes.c_uint32),
         ("context_count", ctypes.c_uint32),
         ("frames", ctypes.c_uint64 * DEPTH_MAX),
+        ("recent", ctypes.c_void_p * _RECENT),
+        ("loop", ctypes.c_void_p),
+        ("loop_size", ctypes.c_uint32),
+        ("loop_left", ctypes.c_uint32),
+        ("loop_total", ctypes.c_uint32),
     ]
 
 
@@ -157,6 +163,10 @@ class NativeTracer(Tracer):
         run.sp_above_low = price.sp_above_low
         run.is_call = price.is_call
 
+    def _flush(self) -> None:
+        """Have the rounds of a loop that goes on counted."""
+        self.library.ts_tracer_flush(ctypes.byref(self._state))
+
     def fail(self, error: BaseException) -> None:
         """Stop with an error, which the machine raises."""
         self.error = error
@@ -194,12 +204,14 @@ class NativeTracer(Tracer):
 
     def watch(self, *, attention: bool, deadline_millicycles: int) -> None:
         """Stop before the next block, or before the first one at a time; the very next runs."""
+        self._flush()
         self._state.wants_attention = attention
         self._state.deadline_millicycles = deadline_millicycles
         self._state.lets_pass = True
 
     def watch_next_block(self, deadline_millicycles: int) -> None:
         """Stop before the next block, whatever it is, and move the deadline."""
+        self._flush()
         self._state.wants_attention = True
         self._state.deadline_millicycles = deadline_millicycles
 
@@ -209,10 +221,12 @@ class NativeTracer(Tracer):
 
     def spend(self, millicycles: int) -> None:
         """Let time pass that no instruction takes: exceptions, sleep."""
+        self._flush()
         self._state.millicycles += millicycles
 
     def counts(self) -> Iterator[RunCount]:
         """Yield every run that was executed, in order of address."""
+        self._flush()
         if not self._state.capacity:
             return
         raw = ctypes.string_at(self._state.runs, self._state.capacity * ctypes.sizeof(_Run))
@@ -225,7 +239,7 @@ class NativeTracer(Tracer):
                 int(row["context"]),
                 bool(row["is_taken"]),
                 int(row["count"]),
-                (int(row["stalls"][0]), int(row["stalls"][1])),
+                tuple(int(stall) for stall in row["stalls"]),
             )
 
     def contexts(self) -> tuple[Context, ...]:
@@ -236,11 +250,13 @@ class NativeTracer(Tracer):
     @property
     def millicycles(self) -> int:
         """Thousandths of a cycle up to the last taken branch."""
+        self._flush()
         return int(self._state.millicycles)
 
     @property
     def instructions(self) -> int:
         """Instructions up to the last taken branch."""
+        self._flush()
         return int(self._state.instructions)
 
     @property

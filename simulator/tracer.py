@@ -37,9 +37,9 @@ class RunPrice:
 
 @dataclass(frozen=True)
 class RunCount:
-    """How often a run was executed in a context, and what it waited for memory in all.
+    """How often a run was executed in a context, and what it waited for that its code does not say.
 
-    ``stall_millicycles`` are those of instruction fetches and of data.
+    ``stall_millicycles`` are those of instruction fetches, of data and of divisions.
     """
 
     start: int
@@ -47,7 +47,7 @@ class RunCount:
     context: int
     is_taken: bool
     count: int
-    stall_millicycles: tuple[int, int] = (0, 0)
+    stall_millicycles: tuple[int, ...] = (0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -256,3 +256,42 @@ def _expected(loaded: Machine, address: int) -> list[tuple[bool, int, int]]:
 def _bytes(accesses: list[tuple[bool, int, int]]) -> list[tuple[bool, int]]:
     """Spread accesses over their bytes."""
     return [(load, start + i) for load, start, size in accesses for i in range(size)]
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "cycles"),
+    [
+        (0, 5, 2),
+        (3, 5, 2),
+        (7, 0, 2),
+        (5, 5, 4),
+        (7, 2, 4),
+        (100, 3, 5),
+        (0x7FFF_FFFF, 1, 11),
+        (-100, 3, 5),
+    ],
+)
+def test_division_ends_early(numerator: int, denominator: int, cycles: int) -> None:
+    """4 and one for every four bits of the quotient; 2 where it is 0. Without operands: 7."""
+    body = f"ldr r1, ={numerator}\nldr r2, ={denominator}\nnop\nsdiv r3, r1, r2\nbx lr\n.ltorg"
+    plain = run(body.replace("sdiv r3, r1, r2", "nop"), load_board("generic_m4"))
+    divided = run(body, load_board("generic_m4"), fidelity=3)
+    assert divided["divide"] - plain["divide"] == cycles - 1
+    assert run(body, load_board("generic_m4"))["divide"] == 7 - 1
+
+
+@pytest.mark.parametrize(
+    ("access", "offset", "extra"),
+    [
+        ("ldr r1, [r0]", 0, 0),
+        ("ldr r1, [r0]", 2, 1),
+        ("ldr r1, [r0]", 1, 2),
+        ("str r1, [r0]", 3, 2),
+        ("ldrh r1, [r0]", 2, 0),
+        ("ldrh r1, [r0]", 1, 1),
+        ("ldrb r1, [r0]", 1, 0),
+    ],
+)
+def test_word_that_straddles_takes_several_accesses(access: str, offset: int, extra: int) -> None:
+    body = f"adds r0, #{offset}\nnop\n{access}\nbx lr"
+    assert run(body, load_board("generic_m4"), fidelity=3)["data"] == extra

@@ -183,6 +183,7 @@ def _merged(text: str) -> tuple[str, dict[str, Any]]:
 #: Mechanisms that a core can turn on.
 RULES = (
     "address_dependency",
+    "divide_early",
     "it_after_narrow",
     "late_alu",
     "load_after_load",
@@ -190,6 +191,7 @@ RULES = (
     "narrow_branch_pairs",
     "not_taken_wide_branch",
     "store_offset_after_load",
+    "unaligned_access",
     "unaligned_wide_group",
     "unaligned_wide_target",
 )

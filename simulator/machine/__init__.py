@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class Machine:
         self._bad_access: tuple[str, int] | None = None
         self._error: SimulationError | None = None
         self._exc_return: int | None = None
-        self._is_svc = self._is_leaving = False
+        self._is_svc = self._is_leaving = self._is_too_long = False
         self._past_millicycles = 0
         self._alarm: int | None = None
         self.console = bytearray()
@@ -101,7 +102,8 @@ class Machine:
         wanted = fidelity or (3 if board.caches or board.banks else 1)
         if isinstance(self.tracer, NativeTracer) and wanted > 1:
             self.fidelity = wanted
-            self.memory = attach_memory(self._engine, self.tracer, self.prices.decoder)
+            self.memory = attach_memory(self._engine, self.tracer, self.prices.decoder, core)
+            self.prices.watch_operands()
         self.chip = Chip(self, unknown)
         self._rtt = Rtt.of(image, self)
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
@@ -166,12 +168,23 @@ class Machine:
             self._leave_place()
         # Unicorn looks for the end when it translates: forget what it has translated there.
         self._engine.ctl_remove_cache(until, until + 2)
-        while not (reached := self._advance(until)) and not is_done():
-            pass
+        watchdog = Timer(self._limits.host_seconds, self._give_up)  # Unicorn's own one polls
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            while not (reached := self._advance(until)) and not is_done():
+                pass
+        finally:
+            watchdog.cancel()
         self.tracer.pause(self.get("pc") & ~1)
         if self.tracer.error is not None:
             raise self.tracer.error
         return reached
+
+    def _give_up(self) -> None:
+        """Stop from another thread: the host has no more time."""
+        self._is_too_long = True
+        self._engine.emu_stop()
 
     def run_out_of_handler(self) -> None:
         """Run until the handler that runs now has returned."""
@@ -195,14 +208,19 @@ class Machine:
             deadline_millicycles=self._deadline(),
         )
         try:
-            timeout = int(self._limits.host_seconds * 1e6)
-            self._engine.emu_start(self.get("pc") | 1, until, timeout=timeout)
+            self._engine.emu_start(self.get("pc") | 1, until)
         except unicorn.UcError as error:
             if self._exc_return is None:
                 raise self._fault_of(error) from error
         if (stopped_by := self._error or self.tracer.error) is not None:
             raise stopped_by
         pc = self.get("pc")
+        if self._is_too_long:
+            raise LimitError(
+                f"still running after {self._limits.host_seconds:g} s of this computer's time",
+                where=place(self.image, pc),
+                fix="the firmware may loop for ever; raise the limit if it does not",
+            )
         if self.tracer.stop_reason == STOP_UNALIGNED and self.memory is not None:
             address, pc = self.memory.unaligned
             what = f"uses several words, or one exclusively, at {address:#010x}: no multiple of 4"
@@ -375,12 +393,6 @@ class Machine:
         if before == _WFI:
             self._sleep(pc)
             return
-        if self._engine.query(unicorn.UC_QUERY_TIMEOUT):
-            raise LimitError(
-                f"still running after {self._limits.host_seconds:g} s of this computer's time",
-                where=place(self.image, pc),
-                fix="the firmware may loop for ever; raise the limit if it does not",
-            )
         raise SimulationError(
             "stopped before it was through",
             where=place(self.image, pc),

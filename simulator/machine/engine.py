@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,9 @@ from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer, native_library
 from tinysim.simulator.python_tracer import PythonTracer
 from tinysim.simulator.tracer import CodeMap, Engine, Pricer, Tracer
+
+#: How much of the engine is searched for pointers, and of what they point to for registers.
+_ENGINE_BYTES, _STATE_BYTES = 2048, 65_536
 
 #: Unicorn's numbers of the registers, by their names in Arm's manuals.
 REGISTERS = {
@@ -61,13 +67,66 @@ def attach_tracer(
     return native
 
 
-def attach_memory(engine: Any, tracer: NativeTracer, decoder: Decoder) -> NativeMemory:
+def attach_memory(engine: Any, tracer: NativeTracer, decoder: Decoder, core: Core) -> NativeMemory:
     """Attach the native memory system: it sees every instruction."""
     numbers = [REGISTERS[f"r{i}"] for i in range(13)]
     numbers += [REGISTERS["sp"], REGISTERS["lr"], REGISTERS["pc"]]
-    memory = NativeMemory(tracer, lambda address: decoder.between(address, address + 1)[0], numbers)
+    memory = NativeMemory(
+        tracer,
+        lambda address: decoder.between(address, address + 1)[0],
+        numbers,
+        core,
+        find_registers(engine),
+    )
     _add_hook(engine._uch, unicorn.UC_HOOK_CODE, memory)
     return memory
+
+
+def find_registers(engine: Any) -> int | None:
+    """Return where the emulator keeps R0 to R14, or None if that cannot be found out.
+
+    A pattern is written through the front door, looked for behind the pointers at the start of the
+    engine, and must follow when it changes. Reading through ``/proc/self/mem`` cannot crash.
+    """
+    names = [f"r{i}" for i in range(13)]
+    kept = [engine.reg_read(REGISTERS[name]) for name in names]
+    try:
+        with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+            found = _find_pattern(engine, names, memory)
+            if found is None or _find_pattern(engine, names[::-1], memory, at=found) is None:
+                return None
+            return found
+    except OSError:
+        return None
+    finally:
+        for name, value in zip(names, kept, strict=True):
+            engine.reg_write(REGISTERS[name], value)
+
+
+def _find_pattern(engine: Any, names: list[str], memory: Any, at: int | None = None) -> int | None:
+    """Write numbers into registers in an order, and find them all in a row, R0 first."""
+    values = {name: 0x5EED_0000 + 77 * i for i, name in enumerate(names)}
+    for name, value in values.items():
+        engine.reg_write(REGISTERS[name], value)
+    pattern = struct.pack("<13I", *(values[f"r{i}"] for i in range(13)))
+    if at is not None:
+        return at if _peek(memory, at, len(pattern)) == pattern else None
+    pointers = struct.unpack(
+        f"<{_ENGINE_BYTES // 8}Q", _peek(memory, engine._uch.value, _ENGINE_BYTES)
+    )
+    for pointer in dict.fromkeys(pointers):
+        position = _peek(memory, pointer, _STATE_BYTES).find(pattern)
+        if position >= 0:
+            return int(pointer) + position
+    return None
+
+
+def _peek(memory: Any, address: int, size_bytes: int) -> bytes:
+    """Read this process's memory as far as there is any."""
+    try:
+        return os.pread(memory.fileno(), size_bytes, address)
+    except (OSError, OverflowError):
+        return b""
 
 
 def _add_hook(handle: Any, kind: int, native: NativeTracer | NativeMemory) -> None:

@@ -6,6 +6,7 @@ Here stands what hardware would refuse and Unicorn does not: see ``_refuse``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tinysim.simulator.cores import Core
 from tinysim.simulator.decode import Decoder, Instruction
@@ -51,6 +52,13 @@ class Prices:
         self._system, self._read = system, read
         self.decoder = Decoder(read)
         self._costs: dict[tuple[int, int, bool], RunCost] = {}
+
+    def watch_operands(self) -> None:
+        """Leave out of costs what depends on operands: the memory system adds it."""
+        if self._core.rule_cycles("divide_early") is not None:
+            costs = dict(self._core.costs)
+            costs["divide"] = replace(costs["divide"], cycles_max=None)
+            self._core = replace(self._core, costs=costs)
 
     def run_cost(self, start: int, end: int, is_taken: bool) -> RunCost:
         """Return what a run costs, without memory wait states."""

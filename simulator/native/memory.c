@@ -14,9 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AREAS_MAX = 16, CACHES_MAX = 8, NO_REGISTER = 0xFF, NO_CACHE = 0xFF };
+enum { HINTS = 64, AREAS_MAX = 16, CACHES_MAX = 8, NO_REGISTER = 0xFF, NO_CACHE = 0xFF };
 enum { PAGE_SHIFT = 12, PAGES = 1 << (32 - PAGE_SHIFT), PAGE_HALVES = 1 << (PAGE_SHIFT - 1) };
-enum { IS_KNOWN = 1, IS_LOAD = 2, IS_STORE = 4, IS_WORD_ALIGNED = 8 };
+enum {
+    IS_KNOWN = 1,
+    IS_LOAD = 2,
+    IS_STORE = 4,
+    IS_WORD_ALIGNED = 8,
+    IS_DIVIDE = 16, /**< base is divided by index */
+    IS_SIGNED = 32
+};
 
 /** What an instruction does to memory: `bytes` from base + (index << shift) + displacement on. */
 typedef struct {
@@ -43,12 +50,14 @@ typedef struct {
     uint32_t ways;
     uint32_t fills_line;       /**< a miss brings the line, not only the word */
     uint32_t prefetches;       /**< fetches read the next word ahead */
+    uint32_t last_word;        /**< that was looked up last: it is present */
     uint32_t next_word;        /**< that is being read ahead */
     uint64_t next_ready;       /**< when it is there, in thousandths of a cycle */
     uint64_t accesses;
     uint64_t misses;
     uint64_t clock;
-    ts_line *lines; /**< sets * ways */
+    ts_line *lines;         /**< sets * ways */
+    ts_line *hints[HINTS]; /**< where lines were found last, by tag */
 } ts_cache;
 
 /** A range of addresses and the caches before it. */
@@ -66,6 +75,8 @@ typedef struct {
     ts_tracer *tracer;
     void (*on_new)(uint32_t address, ts_access *access);
     int32_t register_ids[16];
+    const uint32_t *registers; /**< R0 to R14 themselves, if the host knows where they are */
+    uint32_t unaligned_millicycles; /**< for each access more that a word needs that straddles */
     uint32_t area_count;
     ts_area areas[AREAS_MAX];
     ts_cache caches[CACHES_MAX];
@@ -83,9 +94,19 @@ typedef struct {
 /** Return the wait for the word at an address, which is present afterwards. */
 static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64_t now, int is_fetch)
 {
-    const uint32_t tag = address >> cache->line_shift;
     const uint32_t word = address >> cache->word_shift;
+    cache->accesses++;
+    if (word == cache->last_word) {
+        return 0;
+    }
+    cache->last_word = word;
+    const uint32_t tag = address >> cache->line_shift;
     const uint32_t bit = 1U << (word & ((1U << (cache->line_shift - cache->word_shift)) - 1));
+    ts_line **const hint = &cache->hints[tag & (HINTS - 1)];
+    if (*hint && (*hint)->tag == tag && (*hint)->words & bit) {
+        (*hint)->used_at = ++cache->clock;
+        return 0;
+    }
     ts_line *const set = &cache->lines[(tag & (cache->sets - 1)) * cache->ways];
     ts_line *line = NULL;
     ts_line *oldest = set;
@@ -101,8 +122,8 @@ static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64
             }
         }
     }
-    cache->accesses++;
     if (line && line->words & bit) {
+        *hint = line;
         line->used_at = ++cache->clock;
         return 0;
     }
@@ -111,6 +132,7 @@ static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64
         line->tag = tag;
         line->words = 0;
     }
+    *hint = line;
     line->used_at = ++cache->clock;
     line->words = cache->fills_line ? UINT32_MAX : line->words | bit;
     cache->misses++;
@@ -136,8 +158,9 @@ static const ts_area *area_of(const ts_memory *m, uint32_t address)
 }
 
 /** Now, in thousandths of a cycle: instructions of the open run count as a cycle each. */
-static uint64_t now(const ts_tracer *t)
+static uint64_t now(ts_tracer *t)
 {
+    ts_tracer_flush(t);
     return t->millicycles + t->run_stalls[STALL_FETCH] + t->run_stalls[STALL_DATA] +
            1000ULL * t->run_instructions;
 }
@@ -158,23 +181,34 @@ static void fetch(ts_memory *m, uint32_t address)
         look_up(cache, address, area->wait_millicycles, now(m->tracer), 1);
 }
 
+static uint32_t register_value(const ts_memory *m, void *emulator, uint32_t number)
+{
+    uint32_t value = 0;
+    if (m->registers) {
+        return m->registers[number];
+    }
+    m->tracer->read_register(emulator, m->register_ids[number], &value);
+    return value;
+}
+
 static void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_access *access)
 {
     uint32_t address = (uint32_t)access->displacement;
-    uint32_t value = 0;
     if (access->base != NO_REGISTER) {
-        m->tracer->read_register(emulator, m->register_ids[access->base], &value);
-        address += value;
+        address += register_value(m, emulator, access->base);
     }
     if (access->index != NO_REGISTER) {
-        m->tracer->read_register(emulator, m->register_ids[access->index], &value);
-        address += value << access->shift;
+        address += register_value(m, emulator, access->index) << access->shift;
     }
     if (access->flags & IS_WORD_ALIGNED && address & 3) {
         m->unaligned_address = address;
         m->unaligned_pc = pc;
         ts_tracer_halt(m->tracer, emulator, STOP_UNALIGNED);
         return;
+    }
+    if (address & (access->bytes - 1U) && access->bytes <= 4) { /* two accesses, or three */
+        const uint32_t more = access->bytes == 4 && address & 1 ? 2 : 1;
+        m->tracer->run_stalls[STALL_DATA] += more * m->unaligned_millicycles;
     }
     const ts_area *const area = area_of(m, address);
     if (!area) {
@@ -200,6 +234,29 @@ static void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_acce
     } while (word++ != last >> cache->word_shift);
 }
 
+static uint32_t leading_zeros(uint32_t value)
+{
+    return value ? (uint32_t)__builtin_clz(value) : 32;
+}
+
+/**
+ * A division ends early: 2 cycles if the quotient is 0 or the divisor is, else 4 and one for every
+ * four bits that the quotient may have. The first 2 are in the cost of the run.
+ */
+static void divide(ts_memory *m, void *emulator, const ts_access *access)
+{
+    uint32_t n = register_value(m, emulator, access->base);
+    uint32_t d = register_value(m, emulator, access->index);
+    if (access->flags & IS_SIGNED) {
+        n = (int32_t)n < 0 ? 0U - n : n;
+        d = (int32_t)d < 0 ? 0U - d : d;
+    }
+    if (d && n >= d) {
+        const uint32_t bits = leading_zeros(d) - leading_zeros(n);
+        m->tracer->run_stalls[STALL_DIVIDE] += 1000U * (2 + bits / 4);
+    }
+}
+
 /** The emulator's callback: an instruction of `size` bytes at `pc` is about to be executed. */
 void ts_memory_instruction(void *emulator, uint64_t pc, uint32_t size, ts_memory *m)
 {
@@ -219,7 +276,9 @@ void ts_memory_instruction(void *emulator, uint64_t pc, uint32_t size, ts_memory
     if (address + size - 1 > m->fetched_last) {
         fetch(m, address + size - 1);
     }
-    if (access->bytes) {
+    if (access->flags & IS_DIVIDE) {
+        divide(m, emulator, access);
+    } else if (access->bytes) {
         access_data(m, emulator, address, access);
     }
     m->tracer->run_instructions++;
@@ -247,8 +306,9 @@ int ts_memory_reset_cache(ts_memory *m, uint32_t index)
 {
     ts_cache *const cache = &m->caches[index];
     free(cache->lines);
+    memset(cache->hints, 0, sizeof cache->hints);
     cache->lines = calloc((size_t)cache->sets * cache->ways, sizeof *cache->lines);
-    cache->next_word = UINT32_MAX;
+    cache->last_word = cache->next_word = UINT32_MAX;
     cache->next_ready = cache->accesses = cache->misses = cache->clock = 0;
     m->fetched_first = 1;
     m->fetched_last = 0;

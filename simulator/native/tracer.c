@@ -51,6 +51,7 @@ static int grow(ts_tracer *t)
     free(t->runs);
     t->runs = runs;
     t->capacity = capacity;
+    memset(t->recent, 0, sizeof t->recent);
     return 1;
 }
 
@@ -154,8 +155,37 @@ static void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
     }
 }
 
+void ts_tracer_flush(ts_tracer *t)
+{
+    if (t->loop) {
+        const uint64_t rounds = t->loop_total - t->loop_left;
+        t->loop->count += rounds;
+        t->millicycles += rounds * t->loop->millicycles;
+        t->instructions += rounds * t->loop->instructions;
+        t->loop = NULL;
+        t->loop_left = 0;
+    }
+}
+
+/** The open run has begun where the one before it did: let it go round until something is due. */
+static void begin_loop(ts_tracer *t, ts_run *run, uint32_t size)
+{
+    uint64_t rounds = UINT32_MAX;
+    if (run->moves_sp || run->is_call || !run->millicycles ||
+        t->deadline_millicycles <= t->millicycles) {
+        return;
+    }
+    const uint64_t due = (t->deadline_millicycles - t->millicycles) / run->millicycles;
+    const uint64_t limit = (t->instruction_limit - t->instructions - 1) / run->instructions;
+    rounds = due < rounds ? due : rounds;
+    rounds = limit < rounds ? limit : rounds;
+    t->loop = run;
+    t->loop_size = size;
+    t->loop_left = t->loop_total = (uint32_t)rounds;
+}
+
 /** Count the open run and return it; `is_taken` says that a branch has left it. */
-static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
+static ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
     if (!t->is_open) {
         return NULL;
@@ -167,7 +197,12 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     }
     const ts_run key = {
         .start = t->run_start, .end = t->run_end, .context = t->context, .is_taken = is_taken};
-    ts_run *const run = find(t->runs, t->capacity, &key);
+    ts_run **const recent = &t->recent[(key.start >> 1 ^ key.context << 5) & (RECENT - 1)];
+    ts_run *run = *recent;
+    if (!run || run->start != key.start || run->end != key.end || run->context != key.context ||
+        run->is_taken != key.is_taken) {
+        run = *recent = find(t->runs, t->capacity, &key);
+    }
     if (!run->is_used) {
         *run = key;
         run->is_used = 1;
@@ -176,12 +211,14 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     }
     run->count++;
     t->millicycles += run->millicycles;
-    for (int i = 0; i < STALLS; i++) {
-        run->stalls[i] += t->run_stalls[i];
-        t->millicycles += t->run_stalls[i];
-        t->run_stalls[i] = 0;
+    if (t->run_instructions) { /* there is a memory system */
+        for (int i = 0; i < STALLS; i++) {
+            run->stalls[i] += t->run_stalls[i];
+            t->millicycles += t->run_stalls[i];
+            t->run_stalls[i] = 0;
+        }
+        t->run_instructions = 0;
     }
-    t->run_instructions = 0;
     t->instructions += run->instructions;
     if (run->moves_sp) {
         uint64_t sp = 0;
@@ -203,12 +240,14 @@ static const ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
 /** Count the open run at a stop: the program goes on, or is put, somewhere else. */
 void ts_tracer_close(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
+    ts_tracer_flush(t);
     close_run(t, emulator, is_taken);
 }
 
 /** Count the open run at a stop before `address`; where it goes is followed when it goes on. */
 void ts_tracer_pause(ts_tracer *t, void *emulator, uint32_t address)
 {
+    ts_tracer_flush(t);
     const uint32_t is_taken = t->is_open && address != t->run_end;
     const ts_run *const run = close_run(t, emulator, is_taken);
     if (run && is_taken) {
@@ -231,6 +270,11 @@ void ts_tracer_arrive(ts_tracer *t, uint32_t address)
 void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
 {
     const uint32_t start = (uint32_t)address;
+    if (t->loop_left && start == t->run_start && size == t->loop_size) {
+        t->loop_left--;
+        return;
+    }
+    ts_tracer_flush(t);
     const uint32_t follows = t->is_open && start == t->run_end;
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
     if (is_due && !t->lets_pass) {
@@ -247,12 +291,16 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
         return;
     }
     if (t->is_open) {
-        const ts_run *const run = close_run(t, emulator, 1);
+        const uint32_t is_loop = start == t->run_start && start + size == t->run_end;
+        ts_run *const run = close_run(t, emulator, 1);
         if (t->stop_reason != STOP_LIMIT) {
             follow(t, start, run && run->is_call, run ? run->end : 0);
         }
         if (t->stop_reason != STOP_NONE) {
             return;
+        }
+        if (is_loop && run && run->context == t->context) {
+            begin_loop(t, run, size);
         }
     }
     t->run_start = start;
@@ -263,6 +311,7 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
 /** Forget counts, keep what runs cost and the shape of the call tree. */
 void ts_tracer_clear(ts_tracer *t)
 {
+    ts_tracer_flush(t);
     for (uint64_t i = 0; i < t->capacity; i++) {
         t->runs[i].count = 0;
         memset(t->runs[i].stalls, 0, sizeof t->runs[i].stalls);

@@ -7,13 +7,13 @@
 
 #include <stdint.h>
 
-enum { DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
+enum { RECENT = 1024, DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
 
 /** Why the tracer itself has stopped the emulator. */
 enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3, STOP_UNALIGNED = 4 };
 
-/** What a run waited for in the memory system. */
-enum { STALL_FETCH = 0, STALL_DATA = 1, STALLS = 2 };
+/** What a run waited for that its code does not tell. */
+enum { STALL_FETCH = 0, STALL_DATA = 1, STALL_DIVIDE = 2, STALLS = 3 };
 
 /** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
 typedef struct {
@@ -83,7 +83,16 @@ struct ts_tracer {
     uint32_t context_capacity;
     uint32_t context_count;
     ts_frame frames[DEPTH_MAX];
+    ts_run *recent[RECENT]; /**< runs that were closed lately, by where they start */
+    /* A loop of one block that goes round is counted when it ends. */
+    ts_run *loop;
+    uint32_t loop_size;
+    uint32_t loop_left;  /**< rounds that need nothing else */
+    uint32_t loop_total; /**< of so many at first */
 };
+
+/** Count the rounds of the loop that goes on; the next one is looked at in full. */
+void ts_tracer_flush(ts_tracer *t);
 
 /** Stop the emulator and say why. */
 void ts_tracer_halt(ts_tracer *t, void *emulator, uint32_t reason);
