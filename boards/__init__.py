@@ -1,7 +1,7 @@
 """Boards as data: one TOML file a board, and the loader that refuses what has no source.
 
 A board file that names another one in ``extends`` starts from that one and says only what
-differs; its regions are merged by name.
+differs; its regions, caches and banks are merged by name.
 """
 
 from __future__ import annotations
@@ -243,10 +243,12 @@ def _read_table(name: str) -> tuple[str, dict[str, Any]]:
     if (parent := table.pop("extends", None)) is None:
         return text, table
     parent_text, base = _read_table(parent)
-    regions = base.get("region", {})
-    for key, row in table.pop("region", {}).items():
-        regions[key] = regions.get(key, {}) | row
-    return parent_text + text, base | table | {"region": regions}
+    named = {}
+    for kind in ("region", "cache", "bank"):
+        named[kind] = rows = base.get(kind, {})
+        for key, row in table.pop(kind, {}).items():
+            rows[key] = rows.get(key, {}) | row
+    return parent_text + text, base | table | named
 
 
 def _row(kind: type[_Row], row: dict[str, Any], where: str, problems: list[str]) -> _Row:

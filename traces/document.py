@@ -19,13 +19,16 @@ between. The error is (simulated - measured) / measured. What a run prints as it
 the range found on its board (grade A), or on its core (grade B), and {MARGIN * 100:.0f} % on either
 side: the next program is another one.
 
-Cost tables come from manuals and microbenchmarks, and so do the memory systems, but for three
+Cost tables come from manuals and microbenchmarks, and so do the memory systems, but for some
 figures that were chosen with the measured programs in view, each because it helps all programs
 of a board or of a core: that data shares the flash's two line buffers on the STM32G0, the 3
-cycles more that a missing cache line takes on the STM32U5, and the 2 cycles fewer on the
-Cortex-M7. The bank rule of the STM32L4R5 is the STM32F407's. Proprietary images are not in this
-repository, only their numbers; `tinysim accuracy --images DIR` simulates those again whose
-files are in a folder.
+cycles more that a missing cache line takes on the STM32U5, the 2 cycles fewer on the Cortex-M7,
+the cycle for the first of several accesses to the STM32F407's second bank (the STM32L4R5's
+third one is taken to be like it), and on the Cortex-M4 the cycle more of a compare-and-branch
+and of a 32-bit branch that is not taken.
+
+Programs themselves are not in this repository, only their numbers; `tinysim accuracy --images
+DIR` simulates those again whose files are in a folder.
 """
 
 

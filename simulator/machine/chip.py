@@ -81,7 +81,8 @@ class Chip:
         waits = self.bus.wait_states() if self.bus is not None and self.is_programmed else None
         now = layout(machine.board, self._read_bits, waits)
         if machine.fidelity == 2:
-            now = replace(now, areas=tuple(replace(area, data=None) for area in now.areas))
+            fetched = (replace(area, data=None, burst_cycles=0) for area in now.areas)
+            now = replace(now, areas=tuple(fetched))
         if now != self._layout:
             self._layout = now
             machine.memory.set_layout(now)

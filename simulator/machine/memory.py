@@ -65,7 +65,8 @@ def map_memory(engine: Any, board: Board, image: Image) -> None:
         region = region_at(board, end - 1)
         tops[region.name] = max(tops[region.name], end)
         _check_room(board, region, end)
-    for region in board.regions:
+    # Flash goes first: behind RAM, Unicorn 2.1 translates the same blocks again and again.
+    for region in sorted(board.regions, key=lambda region: region.kind != "flash"):
         base = region.base // _PAGE * _PAGE
         size = -(-(tops[region.name] - base) // _PAGE) * _PAGE
         is_ram = region.kind == "ram"

@@ -139,7 +139,8 @@ static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64
     uint32_t left = wait;
     if (is_fetch && cache->prefetches) {
         if (word == cache->next_word) {
-            left = cache->next_ready > now ? (uint32_t)(cache->next_ready - now) : 0;
+            const uint64_t ahead = cache->next_ready > now ? cache->next_ready - now : 0;
+            left = ahead < wait ? (uint32_t)ahead : wait;
         }
         cache->next_word = word + 1;
         cache->next_ready = now + left + 1000 + wait;
