@@ -1,7 +1,7 @@
 """Boards as data: one TOML file a board, and the loader that refuses what has no source.
 
 A board file that names another one in ``extends`` starts from that one and says only what
-differs; its regions, caches and banks are merged by name.
+differs; its regions, caches and banks are merged by name, and it may be ``without`` a table.
 """
 
 from __future__ import annotations
@@ -243,6 +243,8 @@ def _read_table(name: str) -> tuple[str, dict[str, Any]]:
     if (parent := table.pop("extends", None)) is None:
         return text, table
     parent_text, base = _read_table(parent)
+    for key in table.pop("without", ()):
+        del base[key]
     named = {}
     for kind in ("region", "cache", "bank"):
         named[kind] = rows = base.get(kind, {})

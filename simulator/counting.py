@@ -9,7 +9,7 @@ from tinysim.simulator.machine import Machine
 from tinysim.simulator.profile import STALLS, Counters
 
 #: The causes of ``RunCount.stall_millicycles``.
-_WAITS = ("flash", "data", "divide")
+_WAITS = ("flash", "data", "divide", "branch")
 
 
 def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:

@@ -134,6 +134,11 @@ class Instruction:
         return self.kind == "branch_link" or self.text.startswith("blx")
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether a branch may not be taken: the mnemonic is longer than ``b`` and its width."""
+        return self.kind == "branch" and self.text.split()[0].removesuffix(".w") != "b"
+
+    @property
     def moves_sp(self) -> bool:
         """Whether the stack pointer changes."""
         return self.sp_step != 0

@@ -10,7 +10,7 @@ from tinysim.boards import Board
 from tinysim.simulator.cores import Core
 
 #: Grows with every change to a mechanism that makes a program cost something else.
-TIMING_MODEL = 2
+TIMING_MODEL = 3
 
 _TELLS_NOTHING = ("source", "sha256")
 

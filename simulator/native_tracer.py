@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tinysim.simulator.tracer import (
+    BRANCH_CERTAIN,
+    COUNTERS,
     DEPTH_MAX,
     NEVER,
     NOTHING_LOWER,
@@ -19,12 +21,13 @@ from tinysim.simulator.tracer import (
     CodeMap,
     Context,
     Engine,
+    Forecast,
     Pricer,
     RunCount,
     Tracer,
 )
 
-_RECENT = 1024
+_RECENT, _BRANCHES = 1024, 1 << 14
 _ORDER = ["start", "end", "context", "is_taken"]
 
 
@@ -35,7 +38,7 @@ class _Run(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("is_taken", ctypes.c_uint32),
         ("count", ctypes.c_uint64),
-        ("stalls", ctypes.c_uint64 * 3),
+        ("stalls", ctypes.c_uint64 * 4),
         ("millicycles", ctypes.c_uint64),
         ("instructions", ctypes.c_uint32),
         ("moves_sp", ctypes.c_uint32),
@@ -56,6 +59,7 @@ class _Context(ctypes.Structure):
 
 
 _OnNew = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Run))
+_OnBranch = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
 
 
 class _State(ctypes.Structure):
@@ -68,6 +72,8 @@ class _State(ctypes.Structure):
         ("stop", ctypes.c_void_p),
         ("read_register", ctypes.c_void_p),
         ("sp_id", ctypes.c_int32),
+        ("mispredict_millicycles", ctypes.c_uint32),
+        ("on_branch", _OnBranch),
         ("wants_attention", ctypes.c_uint32),
         ("deadline_millicycles", ctypes.c_uint64),
         ("stack_floor", ctypes.c_uint32),
@@ -78,7 +84,8 @@ class _State(ctypes.Structure):
         ("run_end", ctypes.c_uint32),
         ("is_open", ctypes.c_uint32),
         ("run_instructions", ctypes.c_uint32),
-        ("run_stalls", ctypes.c_uint64 * 3),
+        ("has_stalls", ctypes.c_uint32),
+        ("run_stalls", ctypes.c_uint64 * 4),
         ("is_arriving", ctypes.c_uint32),
         ("from_end", ctypes.c_uint32),
         ("from_call", ctypes.c_uint32),
@@ -98,6 +105,10 @@ class _State(ctypes.Structure):
         ("loop_size", ctypes.c_uint32),
         ("loop_left", ctypes.c_uint32),
         ("loop_total", ctypes.c_uint32),
+        ("block_start", ctypes.c_uint32),
+        ("history", ctypes.c_uint32),
+        ("counters", ctypes.c_uint8 * COUNTERS),
+        ("branches", ctypes.c_uint32 * (3 * _BRANCHES)),
     ]
 
 
@@ -112,18 +123,27 @@ class NativeTracer(Tracer):
     """``_tracer.c`` behind ctypes."""
 
     def __init__(
-        self, library: Path, engine: Engine, code: CodeMap, price: Pricer, instruction_limit: int
+        self,
+        library: Path,
+        engine: Engine,
+        code: CodeMap,
+        price: Pricer,
+        forecast: Forecast,
+        instruction_limit: int,
     ) -> None:
         self.library = ctypes.CDLL(str(library))
         self._price, self._engine = price, engine
         self._is_entry = np.ascontiguousarray(code.is_entry)
-        self._on_new = _OnNew(self._new)
+        self._forecast = forecast
+        self._on_new, self._on_branch = _OnNew(self._new), _OnBranch(self._branch)
         self._state = _State(
             code_base=code.base,
             code_halves=len(self._is_entry),
             is_entry=self._is_entry.ctypes.data,
             instruction_limit=instruction_limit,
             on_new=self._on_new,
+            on_branch=self._on_branch,
+            mispredict_millicycles=forecast.mispredict_cycles * 1000,
             stop=engine.stop_address,
             read_register=engine.read_register_address,
             sp_id=engine.sp_id,
@@ -172,6 +192,13 @@ class NativeTracer(Tracer):
         self.error = error
         self._state.stop_reason = STOP_LIMIT
         self._engine.stop()
+
+    def _branch(self, start: int, end: int) -> int:
+        try:
+            return self._forecast.kind_of(start, end)
+        except BaseException as error:  # cannot cross C: the machine raises it
+            self.fail(error)
+            return BRANCH_CERTAIN
 
     def enter(self, function: int) -> None:
         """Begin in a function that the host or an exception calls."""

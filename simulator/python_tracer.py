@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinysim.simulator.tracer import (
+    BRANCH_CONDITIONAL,
+    BRANCH_INDIRECT,
+    COUNTERS,
     DEPTH_MAX,
     EXCEPTION_MARK,
+    HISTORY_BITS,
     NEVER,
     NOTHING_LOWER,
     STOP_ATTENTION,
@@ -16,6 +20,7 @@ from tinysim.simulator.tracer import (
     CodeMap,
     Context,
     Engine,
+    Forecast,
     Pricer,
     RunCount,
     RunPrice,
@@ -27,9 +32,18 @@ class PythonTracer(Tracer):
     """The slow twin: same counts, some forty times slower than the native one."""
 
     def __init__(
-        self, engine: Engine, code: CodeMap, price: Pricer, instruction_limit: int
+        self,
+        engine: Engine,
+        code: CodeMap,
+        price: Pricer,
+        forecast: Forecast,
+        instruction_limit: int,
     ) -> None:
         self._engine, self._code, self._price = engine, code, price
+        self._forecast, self._history, self._block_start = forecast, 0, 0
+        self._counters = [0] * COUNTERS
+        self._kinds: dict[int, int] = {}
+        self._targets: dict[int, int] = {}
         self._limit = instruction_limit
         self._prices: dict[tuple[int, int, bool], RunPrice] = {}
         self._functions = [(0, 0)]
@@ -44,6 +58,8 @@ class PythonTracer(Tracer):
     def clear(self) -> None:
         """Forget counts, keep what runs cost and the shape of the call tree."""
         self._counts: dict[tuple[int, int, int, bool], int] = {}
+        self._missed: dict[tuple[int, int, int, bool], int] = {}
+        self._run_missed = 0
         self._calls: dict[int, int] = {}
         self._is_open = False
         self._stop_reason = STOP_NONE
@@ -93,6 +109,10 @@ class PythonTracer(Tracer):
             return
         self.arrive(address)
         self._lets_pass = False
+        if self._forecast.mispredict_cycles:
+            if self._is_open:
+                self._predict(self._end, address)
+            self._block_start = address
         if follows:
             self._end = address + size
             return
@@ -140,7 +160,9 @@ class PythonTracer(Tracer):
                 return None
         counted = (self._start, self._end, self._context, is_taken)
         self._counts[counted] = self._counts.get(counted, 0) + 1
-        self._millicycles += price.millicycles
+        self._missed[counted] = self._missed.get(counted, 0) + self._run_missed
+        self._millicycles += price.millicycles + self._run_missed
+        self._run_missed = 0
         self._instructions += price.instructions
         if price.moves_sp:
             low = self._engine.read_sp() - price.sp_above_low
@@ -150,6 +172,23 @@ class PythonTracer(Tracer):
         if self._instructions >= self._limit:
             self._halt(STOP_LIMIT)
         return price
+
+    def _predict(self, end: int, start: int) -> None:
+        """Charge the branch at the end of the last block if it was not expected to go there."""
+        if end not in self._kinds:
+            self._kinds[end] = self._forecast.kind_of(self._block_start, end)
+        is_missed = False
+        if self._kinds[end] == BRANCH_CONDITIONAL:
+            is_taken = start != end
+            chosen = (end >> 1 ^ self._history << 1) % COUNTERS
+            is_missed = self._counters[chosen] >> 1 != is_taken
+            step = 1 if is_taken else -1
+            self._counters[chosen] = min(3, max(0, self._counters[chosen] + step))
+            self._history = (self._history << 1 | is_taken) % (1 << HISTORY_BITS)
+        elif self._kinds[end] == BRANCH_INDIRECT:
+            is_missed = self._targets.get(end, 0) != start
+            self._targets[end] = start
+        self._run_missed += is_missed * self._forecast.mispredict_cycles * 1000
 
     def _follow(self, start: int, price: RunPrice | None) -> None:
         """Follow a taken branch in the call tree."""
@@ -189,7 +228,8 @@ class PythonTracer(Tracer):
         """Yield every run that was executed, in order of address."""
         for start, end, context, is_taken in sorted(self._counts):
             count = self._counts[start, end, context, is_taken]
-            yield RunCount(start, end, context, is_taken, count)
+            missed = self._missed[start, end, context, is_taken]
+            yield RunCount(start, end, context, is_taken, count, (0, 0, 0, missed))
 
     def contexts(self) -> tuple[Context, ...]:
         """Return the call tree."""

@@ -24,6 +24,20 @@ NOTHING_LOWER = 0xFFFF_FFFF
 STOP_NONE, STOP_LIMIT, STOP_ATTENTION, STOP_STACK, STOP_UNALIGNED = 0, 1, 2, 3, 4
 
 
+#: How the branch at the end of a block is predicted.
+BRANCH_CERTAIN, BRANCH_CONDITIONAL, BRANCH_INDIRECT = 1, 2, 3
+#: Two-bit counters that predict, and how many of the last branches choose among them.
+COUNTERS, HISTORY_BITS = 1 << 9, 8
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How a core predicts branches: what a miss costs (0: it does not), and what ends a block."""
+
+    mispredict_cycles: int
+    kind_of: Callable[[int, int], int]
+
+
 @dataclass(frozen=True)
 class RunPrice:
     """What a new run costs and does to the stack pointer, and whether it ends in a call."""
@@ -39,7 +53,7 @@ class RunPrice:
 class RunCount:
     """How often a run was executed in a context, and what it waited for that its code does not say.
 
-    ``stall_millicycles`` are those of instruction fetches, of data and of divisions.
+    ``stall_millicycles`` are those of instruction fetches, data, divisions and wrong predictions.
     """
 
     start: int
@@ -47,7 +61,7 @@ class RunCount:
     context: int
     is_taken: bool
     count: int
-    stall_millicycles: tuple[int, ...] = (0, 0, 0)
+    stall_millicycles: tuple[int, ...] = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ class Measurement:
     """One program on one board.
 
     ``toolchain`` is ``exact image`` where the very bytes that were measured are simulated.
-    ``script`` is said to the firmware first, and the window is what ``call`` (a function) or
-    ``start`` and ``end`` (places) say; it is measured the ``repeat``-th time. ``flash`` says how
-    the memory was set up. Cycles are those of one execution.
+    ``is_rebuilt`` says that another compiler made the program than the one that was measured: such
+    rows are shown, and count only where there are no others. ``script`` is said to the firmware
+    first, and the window is what ``call`` or ``function``, or ``start`` and ``end`` (places), say;
+    it is measured the ``repeat``-th time. ``flash`` says how the memory was set up. Cycles are
+    those of one execution of the window.
     """
 
     board: str
@@ -36,7 +38,9 @@ class Measurement:
     simulated_cycles: int
     image_sha256: str
     source: str
+    is_rebuilt: bool = False
     call: str | None = None
+    function: str | None = None
     start: str | None = None
     end: str | None = None
     repeat: int = 2

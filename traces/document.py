@@ -52,19 +52,25 @@ def _comparisons(rows: list[Measurement]) -> list[str]:
         place = (name, row.flash) if (row.board, row.flash) != last else ("", "")
         last = (row.board, row.flash)
         lines.append(
-            f"| {place[0]} | {place[1]} | {row.workload} | {row.toolchain} "
+            f"| {place[0]} | {place[1]} | {row.workload} | {_toolchain(row)} "
             f"| {row.measured_cycles:,} | {row.simulated_cycles:,} | {row.error:+.1%} |"
         )
     return lines
+
+
+def _toolchain(row: Measurement) -> str:
+    return f"{row.toolchain} (measured with another)" if row.is_rebuilt else row.toolchain
 
 
 def _summary(rows: list[Measurement]) -> list[str]:
     groups: defaultdict[str, list[Measurement]] = defaultdict(list)
     for row in rows:
         board = load_board(row.board)
-        groups[board.title].append(row)
-        groups[f"every board with a {load_core(board.core).title}"].append(row)
-    groups["all"] = rows
+        kind = ", rebuilt with another compiler" if row.is_rebuilt else ""
+        groups[board.title + kind].append(row)
+        if not row.is_rebuilt:
+            groups[f"every board with a {load_core(board.core).title}"].append(row)
+            groups["all"].append(row)
     lines = [
         "| group | programs | mean error | worst | geometric mean of simulated / measured |",
         "| --- | ---: | ---: | ---: | ---: |",

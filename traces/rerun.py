@@ -50,7 +50,7 @@ def simulate(row: Measurement, path: Path) -> int:
         path,
         board,
         core,
-        Window(row.start, row.end, None, row.call),
+        Window(row.start, row.end, row.function, row.call),
         lambda fidelity: timing_of(board, core, fidelity),
         parse_script(row.script, f"traces/{row.board}.toml"),
         limit_s=LIMIT_S,

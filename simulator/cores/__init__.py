@@ -186,6 +186,7 @@ RULES = (
     "divide_early",
     "it_after_narrow",
     "late_alu",
+    "mispredicted_branch",
     "load_after_load",
     "fp_result_use",
     "narrow_branch_pairs",

@@ -31,7 +31,14 @@ from tinysim.simulator.machine.stack import StackGuard
 from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer
 from tinysim.simulator.peripherals import SystemControl
-from tinysim.simulator.tracer import NEVER, STOP_ATTENTION, STOP_LIMIT, STOP_STACK, STOP_UNALIGNED
+from tinysim.simulator.tracer import (
+    NEVER,
+    STOP_ATTENTION,
+    STOP_LIMIT,
+    STOP_STACK,
+    STOP_UNALIGNED,
+    Forecast,
+)
 
 _WFI, _WFE, _YIELD = b"\x30\xbf", b"\x20\xbf", b"\x10\xbf"
 _INTERRUPT_SVC, _INTERRUPT_DATA_ABORT = 2, 4
@@ -95,7 +102,12 @@ class Machine:
         self.system = SystemControl(self.now_cycles, nvic, core.cpuid, image.vectors_address)
         self.prices = Prices(core, image, self.system, self.read, self.stack.begin)
         self.tracer = attach_tracer(
-            self._engine, image, self.prices.price, self._limits.instructions, use_native
+            self._engine,
+            image,
+            self.prices.price,
+            Forecast(core.rule_cycles("mispredicted_branch") or 0, self.prices.branch_kind),
+            self._limits.instructions,
+            use_native,
         )
         self.fidelity = 1
         self.memory: NativeMemory | None = None

@@ -19,7 +19,7 @@ from tinysim.simulator.images import Image
 from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer, native_library
 from tinysim.simulator.python_tracer import PythonTracer
-from tinysim.simulator.tracer import CodeMap, Engine, Pricer, Tracer
+from tinysim.simulator.tracer import CodeMap, Engine, Forecast, Pricer, Tracer
 
 #: How much of the engine is searched for pointers, and of what they point to for registers.
 _ENGINE_BYTES, _STATE_BYTES = 2048, 65_536
@@ -42,7 +42,12 @@ def new_engine(core: Core) -> Any:
 
 
 def attach_tracer(
-    engine: Any, image: Image, price: Pricer, instruction_limit: int, use_native: bool
+    engine: Any,
+    image: Image,
+    price: Pricer,
+    forecast: Forecast,
+    instruction_limit: int,
+    use_native: bool,
 ) -> Tracer:
     """Attach the native tracer, or its Python twin where it was not built."""
     code = _code_map(image)
@@ -57,12 +62,12 @@ def attach_tracer(
     )
     library = native_library() if use_native else None
     if library is None:
-        slow = PythonTracer(wanted, code, price, instruction_limit)
+        slow = PythonTracer(wanted, code, price, forecast, instruction_limit)
         engine.hook_add(
             unicorn.UC_HOOK_BLOCK, lambda _uc, address, size, _data: slow.block(address, size)
         )
         return slow
-    native = NativeTracer(library, wanted, code, price, instruction_limit)
+    native = NativeTracer(library, wanted, code, price, forecast, instruction_limit)
     _add_hook(handle, unicorn.UC_HOOK_BLOCK, native)
     return native
 

@@ -15,7 +15,12 @@ from tinysim.simulator.machine.faults import fault
 from tinysim.simulator.machine.memory import ERASED, PAINT
 from tinysim.simulator.peripherals import SystemControl
 from tinysim.simulator.pipeline import RunCost, time_run
-from tinysim.simulator.tracer import RunPrice
+from tinysim.simulator.tracer import (
+    BRANCH_CERTAIN,
+    BRANCH_CONDITIONAL,
+    BRANCH_INDIRECT,
+    RunPrice,
+)
 
 #: A halfword of RAM that nothing was ever written to, and of flash.
 _PAINTED, _ERASED = bytes([PAINT]) * 2, bytes([ERASED]) * 2
@@ -87,6 +92,16 @@ class Prices:
             sp_above_low=level - min(levels) if known else 0,
             is_call=run[-1].is_call,
         )
+
+    def branch_kind(self, start: int, end: int) -> int:
+        """Return how the branch at the end of a block is predicted."""
+        last = self.decoder.between(start, end)[-1]
+        if last.kind == "compare_branch" or (last.kind == "branch" and last.is_conditional):
+            return BRANCH_CONDITIONAL
+        is_return = last.kind == "load_multiple_pc" or last.text == "bx lr"
+        if last.kind in ("branch_indirect", "table_branch", "load_pc") and not is_return:
+            return BRANCH_INDIRECT
+        return BRANCH_CERTAIN
 
     def check_code(self, address: int) -> None:
         """Refuse to execute what is no code: a variable, or memory that holds nothing."""

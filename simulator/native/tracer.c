@@ -167,6 +167,42 @@ void ts_tracer_flush(ts_tracer *t)
     }
 }
 
+static uint8_t *counter_of(ts_tracer *t, uint32_t end)
+{
+    return &t->counters[(end >> 1 ^ t->history << 1) & (COUNTERS - 1)];
+}
+
+/** Charge the branch at the end of the last block if it goes where it was not expected to go. */
+static void predict(ts_tracer *t, uint32_t end, uint32_t start)
+{
+    ts_branch *const branch = &t->branches[(end >> 1) & (BRANCHES - 1)];
+    if (branch->end != end || !branch->kind) {
+        *branch = (ts_branch){end, t->on_branch(t->block_start, end), 0};
+    }
+    uint32_t is_missed = 0;
+    if (branch->kind == BRANCH_CONDITIONAL) {
+        const uint32_t is_taken = start != end;
+        uint8_t *const counter = counter_of(t, end);
+        is_missed = *counter >> 1 != is_taken;
+        *counter = (uint8_t)(is_taken ? *counter + (*counter < 3) : *counter - (*counter > 0));
+        t->history = (t->history << 1 | is_taken) & ((1U << HISTORY_BITS) - 1);
+    } else if (branch->kind == BRANCH_INDIRECT) {
+        is_missed = branch->target != start;
+        branch->target = start;
+    }
+    if (is_missed) {
+        t->run_stalls[STALL_BRANCH] += t->mispredict_millicycles;
+        t->has_stalls = 1;
+    }
+}
+
+/** Whether a loop's branch is sure to be expected, however often it is taken again. */
+static int is_settled(ts_tracer *t, uint32_t end)
+{
+    return !t->mispredict_millicycles ||
+           (t->history == (1U << HISTORY_BITS) - 1 && *counter_of(t, end) == 3);
+}
+
 /** The open run has begun where the one before it did: let it go round until something is due. */
 static void begin_loop(ts_tracer *t, ts_run *run, uint32_t size)
 {
@@ -211,13 +247,13 @@ static ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
     }
     run->count++;
     t->millicycles += run->millicycles;
-    if (t->run_instructions) { /* there is a memory system */
+    if (t->run_instructions | t->has_stalls) { /* from the memory system, or from predictions */
         for (int i = 0; i < STALLS; i++) {
             run->stalls[i] += t->run_stalls[i];
             t->millicycles += t->run_stalls[i];
             t->run_stalls[i] = 0;
         }
-        t->run_instructions = 0;
+        t->run_instructions = t->has_stalls = 0;
     }
     t->instructions += run->instructions;
     if (run->moves_sp) {
@@ -286,6 +322,12 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
     }
     ts_tracer_arrive(t, start);
     t->lets_pass = 0;
+    if (t->mispredict_millicycles) {
+        if (t->is_open) {
+            predict(t, t->run_end, start);
+        }
+        t->block_start = start;
+    }
     if (follows) {
         t->run_end = start + size;
         return;
@@ -299,7 +341,7 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
         if (t->stop_reason != STOP_NONE) {
             return;
         }
-        if (is_loop && run && run->context == t->context) {
+        if (is_loop && run && run->context == t->context && is_settled(t, run->end)) {
             begin_loop(t, run, size);
         }
     }

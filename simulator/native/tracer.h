@@ -13,7 +13,18 @@ enum { RECENT = 1024, DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
 enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3, STOP_UNALIGNED = 4 };
 
 /** What a run waited for that its code does not tell. */
-enum { STALL_FETCH = 0, STALL_DATA = 1, STALL_DIVIDE = 2, STALLS = 3 };
+enum { STALL_FETCH = 0, STALL_DATA = 1, STALL_DIVIDE = 2, STALL_BRANCH = 3, STALLS = 4 };
+
+/** How the branch at the end of a block is predicted. */
+enum { BRANCH_CERTAIN = 1, BRANCH_CONDITIONAL = 2, BRANCH_INDIRECT = 3 };
+enum { BRANCHES = 1 << 14, COUNTERS = 1 << 9, HISTORY_BITS = 8 };
+
+/** A block's end, what branch stands there, and where an indirect one went last. */
+typedef struct {
+    uint32_t end;
+    uint32_t kind; /**< 0: not asked for yet */
+    uint32_t target;
+} ts_branch;
 
 /** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
 typedef struct {
@@ -57,6 +68,8 @@ struct ts_tracer {
     int (*stop)(void *emulator);
     int (*read_register)(void *emulator, int register_id, void *value);
     int32_t sp_id;
+    uint32_t mispredict_millicycles; /**< 0: branches are not predicted */
+    uint32_t (*on_branch)(uint32_t start, uint32_t end); /**< kind of the branch that ends a block */
     uint32_t wants_attention;   /**< stop before the next block */
     uint64_t deadline_millicycles; /**< stop before the first block at or behind it */
     uint32_t stack_floor; /**< stop behind a run in which SP went below */
@@ -68,6 +81,7 @@ struct ts_tracer {
     uint32_t run_end;
     uint32_t is_open;
     uint32_t run_instructions; /**< executed so far of the open run, if the memory system counts */
+    uint32_t has_stalls;
     uint64_t run_stalls[STALLS]; /**< of the open run, in thousandths of a cycle */
     uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
     uint32_t from_end;    /**< where the run ended that took it */
@@ -89,6 +103,11 @@ struct ts_tracer {
     uint32_t loop_size;
     uint32_t loop_left;  /**< rounds that need nothing else */
     uint32_t loop_total; /**< of so many at first */
+    /* Two-bit counters chosen by address and by how the last branches went. */
+    uint32_t block_start;
+    uint32_t history;
+    uint8_t counters[COUNTERS];
+    ts_branch branches[BRANCHES];
 };
 
 /** Count the rounds of the loop that goes on; the next one is looked at in full. */
