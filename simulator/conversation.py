@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tinysim.boards import Board
-from tinysim.errors import LimitError, SimulationError
+from tinysim.errors import EndError, LimitError, SimulationError
 from tinysim.simulator.machine import Machine
 from tinysim.simulator.machine.memory import NOWHERE
 from tinysim.simulator.places import Place
@@ -99,13 +99,13 @@ class Conversation:
                 self._uart.send(typed)
 
     def run_to_the_end(self) -> None:
-        """Take every step; without one, run for as long as may be."""
+        """Take every step; without one, run until the program ends, or for as long as may be."""
         try:
             if self._steps or self._terminal is not None:
                 self.finish()
             else:
                 self._machine.run_until(NOWHERE)
-        except LimitError:
+        except (LimitError, EndError):
             self._machine.tracer.close(is_taken=False)
 
     def _take_step(self, place: Place) -> bool:

@@ -44,7 +44,7 @@ def test_run_shows_layers_totals_memory_and_conditions() -> None:
     for text in (
         "CONV_2D", "depthwise_conv_2d_s8", "between layers", "latency", "energy", "arena",
         "stack", "weights", "FITS", "output checked: equal", "arm-none-eabi-gcc", "-mcpu=cortex-m4",
-        "grade B", "wait states: flash 2",
+        "grade A", "wait states: flash 2",
     ):  # fmt: skip
         assert text in result.stdout
     assert "\x1b[" not in result.stdout

@@ -194,3 +194,21 @@ def test_text_in_a_debuggers_buffer_is_fetched(tmp_path: Path) -> None:
     assert profile.console.startswith(b"0123456789abcdefghij\n" * 2)
     (to_the_end,) = tinysim.run_firmware(path, "generic_m4", limit_s=0.0042)
     assert 4 * 15 <= len(to_the_end.console) <= 5 * 15 + 1
+
+
+def test_program_that_ends_by_itself_ends_the_profile(tmp_path: Path) -> None:
+    source = """
+volatile int n;
+__attribute__((noipa)) void work(void) { for (int i = 0; i < 50; i++) n += i; }
+static void semihosting(int number, const void *argument) {
+    register int a __asm("r0") = number; register const void *b __asm("r1") = argument;
+    __asm volatile("bkpt 0xab" : "+r"(a) : "r"(b) : "memory"); }
+int main(void) { work(); semihosting(4, "done"); semihosting(0x18, (void *)0x20026); for (;;) {} }
+"""
+    path = tmp_path / "ends.elf"
+    path.write_bytes(link(source, "generic_m4"))
+    (profile,) = tinysim.run_firmware(path, "generic_m4")
+    assert profile.console == b"done"
+    assert {one.name: one.calls for one in profile.functions}["work"] == 1
+    with pytest.raises(SimulationError, match="the program ended before"):
+        tinysim.run_firmware(path, "generic_m4", start="work", end="uart:more")

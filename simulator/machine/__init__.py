@@ -15,7 +15,7 @@ import numpy as np
 import unicorn
 
 from tinysim.boards import Board
-from tinysim.errors import LimitError, SimulationError
+from tinysim.errors import EndError, LimitError, SimulationError
 from tinysim.simulator.cores import Core
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST
 from tinysim.simulator.images import Image
@@ -438,10 +438,10 @@ class Machine:
         if int.from_bytes(self.read(pc, 2), "little") == semihosting.BKPT:
             if semihosting.serve(self, self.console):
                 self.stop_with(
-                    SimulationError(
+                    EndError(
                         "the program ended before it was through",
                         where="semihosting",
-                        fix="main() must call the inference first",
+                        fix="what is waited for or measured must come before",
                     )
                 )
             self.set("pc", (pc + 2) | 1)

@@ -68,6 +68,10 @@ class LimitError(SimulationError):
     """An instruction or time limit was reached."""
 
 
+class EndError(SimulationError):
+    """The firmware ended by itself before what was waited for."""
+
+
 class OutputError(TinysimError):
     """A result cannot be written where it was asked for."""
 
