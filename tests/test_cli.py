@@ -181,7 +181,7 @@ def test_broken_compiler_is_told_with_its_own_words(tmp_path: Path) -> None:
 def test_unwritable_places_leave_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     code, text = failure("run", DEMO_MODEL, "-b", "generic_m4", "--json", tmp_path / "no" / "x")
-    assert code == 4 and "No such file or directory" in text
+    assert code == 4 and "no folder that can be written" in text
     code, text = failure("compile", DEMO_MODEL, "-b", "generic_m4", "-o", tmp_path / "file")
     assert code == 4 and "File exists" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,18 @@ def test_command_line_writes_stacks_and_tells_first_from_steady(
     stacks = dict(line.rsplit(" ", 1) for line in target.read_text().splitlines())
     assert any(path.endswith("main;work") for path in stacks)
     assert all(int(count) > 0 for count in stacks.values())
+    quiet = command("run", str(blink), "--board", "nucleo_l4r5zi", *window, "-q").stdout
+    assert "call tree" not in quiet and "first window" in quiet
     refused = ["run", str(blink), "--board", "nucleo_l4r5zi", "--unknown", "maybe"]
     code, complaint = failure(*refused)
     assert code == 2 and "--unknown is warn, zero, fault" in complaint
+
+
+def test_place_that_cannot_be_written_is_told_before_anything_runs(
+    blink: Path, tmp_path: Path
+) -> None:
+    nowhere = str(tmp_path / "missing" / "out.json")
+    start = time.perf_counter()
+    code, complaint = failure("run", str(blink), "-b", "nucleo_l4r5zi", "--json", nowhere)
+    assert code == 4 and "missing: no folder that can be written" in complaint
+    assert time.perf_counter() - start < 5  # not the thirty seconds of its own time

@@ -37,6 +37,20 @@ def read_array(path: Path) -> Any:
     return array
 
 
+def check_writable(*targets: str | Path | None) -> None:
+    """Refuse places that cannot be written before anything is computed; all of them at once."""
+    import os
+
+    folders = {str(Path(t).parent) for t in targets if t is not None and str(t) != "-"}
+    wrong = sorted(one for one in folders if not Path(one).is_dir() or not os.access(one, os.W_OK))
+    if wrong:
+        raise OutputError(
+            "no folder that can be written",
+            where=", ".join(wrong),
+            fix="make it, or give another place",
+        )
+
+
 def write_text(text: str, target: str) -> None:
     """Write to a file, or to stdout if it is ``-``."""
     if target == "-":

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def report_firmware(
-    profiles: Sequence[FirmwareProfile], json: str | None, flame: str | None, uart_out: str | None
+    profiles: Sequence[FirmwareProfile],
+    json: str | None,
+    flame: str | None,
+    uart_out: str | None,
+    quiet: bool,
 ) -> None:
     """Write the files that were asked for, and print the report unless one of them is stdout."""
     from tinysim.report import collapsed
-    from tinysim.report._firmware import firmware_report
+    from tinysim.report._firmware import firmware_report, firmware_totals
     from tinysim.report.json import firmware_as_data
 
     if json is not None:
@@ -29,4 +33,4 @@ def report_firmware(
     if uart_out is not None:
         write_text(profiles[-1].console.decode("latin-1"), uart_out)
     if "-" not in (json, flame, uart_out):
-        console().print(firmware_report(profiles))
+        console().print(firmware_totals(profiles) if quiet else firmware_report(profiles))

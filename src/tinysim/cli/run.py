@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinysim.cli.console import StandardTerminal, console, plain_table, progress
-from tinysim.cli.files import read_array, read_text, write_file, write_text
+from tinysim.cli.files import check_writable, read_array, read_text, write_file, write_text
 from tinysim.cli.firmware import report_firmware
 from tinysim.cli.options import ModelArgument, OptimizeOption, check_optimize, seconds
 from tinysim.errors import InternalError
@@ -84,6 +84,7 @@ def run(
     import tinysim
     from tinysim.boards import board_names
 
+    check_writable(json, output, flame, uart_out)
     if model.suffix.lower() in FIRMWARE_SUFFIXES:
         if len(board) != 1 or board == ["all"]:
             raise typer.BadParameter("firmware is made for one board: give one --board")
@@ -104,7 +105,7 @@ def run(
             unknown=unknown,
             fidelity=fidelity,
         )
-        report_firmware(profiles_of_firmware, json, flame, uart_out)
+        report_firmware(profiles_of_firmware, json, flame, uart_out, quiet)
         return
 
     check_optimize(optimize)

@@ -34,6 +34,11 @@ def firmware_report(profiles: Sequence[FirmwareProfile]) -> Group:
     )
 
 
+def firmware_totals(profiles: Sequence[FirmwareProfile]) -> Group:
+    """Return the totals alone."""
+    return Group(*_totals(profiles[-1]), *_repeats(profiles))
+
+
 def _functions(profile: FirmwareProfile) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("function", no_wrap=True)
