@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -251,6 +252,37 @@ def _read_table(name: str) -> tuple[str, dict[str, Any]]:
         for key, row in table.pop(kind, {}).items():
             rows[key] = rows.get(key, {}) | row
     return parent_text + text, base | table | named
+
+
+def without_banks(board: Board, names: Iterable[str]) -> Board:
+    """Return a board whose RAM ends before the banks that are named.
+
+    Raises
+    ------
+    BoardError
+        If there is no such bank, or something of its region lies behind it.
+    """
+    for name in names:
+        bank = next((bank for bank in board.banks if bank.name == name), None)
+        if bank is None:
+            known = ", ".join(one.name for one in board.banks) or "none"
+            raise BoardError(
+                f"{board.name} has no bank {name}", where="--avoid", fix=f"its banks: {known}"
+            )
+        around = next(one for one in board.regions if one.base <= bank.base < one.end)
+        if bank.base + bank.size_bytes != around.end or bank.base == around.base:
+            raise BoardError(
+                f"bank {name} is not the end of {around.name}",
+                where="--avoid",
+                fix="write a board file of your own with another placement",
+            )
+        shorter = replace(around, size_bytes=bank.base - around.base)
+        board = replace(
+            board,
+            regions=tuple(shorter if one is around else one for one in board.regions),
+            banks=tuple(one for one in board.banks if one is not bank),
+        )
+    return board
 
 
 def _row(kind: type[_Row], row: dict[str, Any], where: str, problems: list[str]) -> _Row:

@@ -47,6 +47,7 @@ class Execution:
     stack_written_bytes: int
     outputs: tuple[NDArray[Any], ...]
     fidelity: int
+    bank_cycles: dict[str, int]
 
 
 class Session:
@@ -104,6 +105,7 @@ class Session:
             stack_written_bytes=self._stack_top - written,
             outputs=tuple(self._read(info) for info in self.firmware.outputs),
             fidelity=self.machine.fidelity,
+            bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
         )
 
     def _invoke(self, inputs: Sequence[NDArray[Any]]) -> None:

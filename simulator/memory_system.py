@@ -18,6 +18,7 @@ class Area:
     ``burst_cycles`` more is what a data access costs that does not follow another one to the area.
     """
 
+    name: str
     base: int
     end: int
     is_ram: bool
@@ -81,6 +82,7 @@ def layout(board: Board, read_bits: ReadBits, wait_states: int | None) -> Layout
         if region.kind == "flash" and wait_states is not None:
             waits = wait_states
         return Area(
+            region.name,
             region.base,
             region.end,
             region.kind == "ram",
@@ -94,7 +96,9 @@ def layout(board: Board, read_bits: ReadBits, wait_states: int | None) -> Layout
     for bank in board.banks:
         end = bank.base + bank.size_bytes
         (around,) = (one for one in areas.values() if one.base <= bank.base and end <= one.end)
-        banks.append(replace(around, base=bank.base, end=end, burst_cycles=bank.burst_cycles))
+        banks.append(
+            replace(around, name=bank.name, base=bank.base, end=end, burst_cycles=bank.burst_cycles)
+        )
     return Layout((*banks, *areas.values()), caches)
 
 

@@ -12,7 +12,7 @@ from tinysim.simulator.decode import Instruction
 from tinysim.simulator.native_tracer import NativeTracer
 
 if TYPE_CHECKING:
-    from tinysim.simulator.memory_system import Layout
+    from tinysim.simulator.memory_system import Area, Layout
 
 _AREAS_MAX, _CACHES_MAX, _HINTS, _NONE = 16, 8, 64, 0xFF
 _IS_KNOWN, _IS_LOAD, _IS_STORE, _IS_WORD_ALIGNED, _IS_DIVIDE, _IS_SIGNED = 1, 2, 4, 8, 16, 32
@@ -59,6 +59,7 @@ class _Area(ctypes.Structure):
         ("burst_millicycles", ctypes.c_uint32),
         ("code", ctypes.c_uint8),
         ("data", ctypes.c_uint8),
+        ("bursts", ctypes.c_uint64),
     ]
 
 
@@ -117,6 +118,7 @@ class NativeMemory:
         self._library = tracer.library
         self._on_new = _OnNew(self._new)
         self._is_ram_timed = self._is_timed = False
+        self._timed: list[Area] = []
         self._state = _State(
             tracer=tracer.state_address,
             on_new=self._on_new,
@@ -150,9 +152,9 @@ class NativeMemory:
     def set_layout(self, layout: Layout) -> None:
         """Become another memory system; caches are empty then."""
         state = self._state
-        timed = [area for area in layout.areas if area.is_timed]
-        state.area_count = len(timed)
-        for row, area in zip(state.areas, timed, strict=False):
+        self._timed = [area for area in layout.areas if area.is_timed]
+        state.area_count = len(self._timed)
+        for row, area in zip(state.areas, self._timed, strict=False):
             row.base, row.last = area.base, area.end - 1
             row.wait_millicycles = area.wait_cycles * 1000
             row.burst_millicycles = area.burst_cycles * 1000
@@ -173,6 +175,20 @@ class NativeMemory:
     def misses(self) -> tuple[tuple[int, int], ...]:
         """Return accesses and misses of each cache since it was last emptied."""
         return tuple((cache.accesses, cache.misses) for cache in self._state.caches)
+
+    def bank_cycles(self) -> dict[str, int]:
+        """Return what each bank's bursts have cost since ``clear``."""
+        rows = zip(self._state.areas, self._timed, strict=False)
+        return {
+            area.name: int(row.bursts) * area.burst_cycles
+            for row, area in rows
+            if area.burst_cycles and row.bursts
+        }
+
+    def clear(self) -> None:
+        """Forget what banks have cost; caches keep what they hold."""
+        for row in self._state.areas:
+            row.bursts = 0
 
     def _new(self, address: int, pointer: ctypes._Pointer[_Access]) -> None:
         row = pointer.contents

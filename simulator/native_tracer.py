@@ -1,4 +1,4 @@
-"""The native tracer: ``_tracer.c`` behind ctypes."""
+"""The native tracer: ``native/tracer.c`` behind ctypes."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def native_library() -> Path | None:
 
 
 class NativeTracer(Tracer):
-    """``_tracer.c`` behind ctypes."""
+    """The C side: state, callbacks, counts."""
 
     def __init__(
         self,

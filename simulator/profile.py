@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -228,6 +228,7 @@ class Profile:
     energy: Energy | None
     output_check: OutputCheck
     removed: tuple[str, ...]
+    bank_cycles: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> Counters:

@@ -1,7 +1,7 @@
 """Counting runs by call path: what a tracer is told and what it gives.
 
 There are two, which count the same: ``native_tracer.py`` and, where there is no C compiler, its
-slow twin ``python_tracer.py``. ``_tracer.c`` says how they work.
+slow twin ``python_tracer.py``. ``native/tracer.c`` says how they work.
 """
 
 from __future__ import annotations

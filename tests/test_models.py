@@ -16,6 +16,7 @@ from tests.conftest import DEMO, DEMO_MODEL, ROOT
 from tinysim.boards import Board, Cache, load_board, parse_board
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
+from tinysim.errors import BoardError
 from tinysim.simulator import random_inputs
 from tinysim.simulator.profile import Profile
 
@@ -178,3 +179,15 @@ def behind_cache(wait_states: int) -> Board:
 def test_compilation_is_the_same_to_the_byte() -> None:
     first, second = (tinysim.compile(DEMO_MODEL, "generic_m4").files for _ in range(2))
     assert first == second
+
+
+def test_bank_that_costs_cycles_is_told_and_can_be_left_out() -> None:
+    whole = tinysim.run(DEMO_MODEL, "nucleo_l4r5zi")
+    without = tinysim.run(DEMO_MODEL, "nucleo_l4r5zi", avoid=["sram3"])
+    assert without.bank_cycles == {}
+    # Not to the cycle: while data waits, the next instructions are read ahead.
+    assert whole.cycles - without.cycles == pytest.approx(whole.bank_cycles["sram3"], rel=0.01)
+    assert whole.bank_cycles["sram3"] <= whole.total.stalls["data"]
+    assert next(r.size_bytes for r in without.regions if r.name == "sram") == 262_144
+    with pytest.raises(BoardError, match="has no bank sram9; its banks: sram3"):
+        tinysim.run(DEMO_MODEL, "nucleo_l4r5zi", avoid=["sram9"])

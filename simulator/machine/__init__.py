@@ -168,6 +168,8 @@ class Machine:
         """Forget what was counted; time goes on."""
         self._past_millicycles += self.tracer.millicycles
         self.tracer.clear()
+        if self.memory is not None:
+            self.memory.clear()
         self.interrupts.cycles = self.sleep_cycles = 0
 
     def run_until(self, until: int, is_done: Callable[[], bool] = lambda: False) -> bool:

@@ -68,6 +68,7 @@ typedef struct {
     uint32_t burst_millicycles; /**< for a data access that does not follow another one to it */
     uint8_t code;
     uint8_t data;
+    uint64_t bursts; /**< data accesses that did not follow another one to it */
 } ts_area;
 
 typedef struct {
@@ -148,7 +149,7 @@ static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64
     return left;
 }
 
-static const ts_area *area_of(const ts_memory *m, uint32_t address)
+static ts_area *area_of(ts_memory *m, uint32_t address)
 {
     for (uint32_t i = 0; i < m->area_count; i++) {
         if (address >= m->areas[i].base && address <= m->areas[i].last) {
@@ -211,12 +212,13 @@ static void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_acce
         const uint32_t more = access->bytes == 4 && address & 1 ? 2 : 1;
         m->tracer->run_stalls[STALL_DATA] += more * m->unaligned_millicycles;
     }
-    const ts_area *const area = area_of(m, address);
+    ts_area *const area = area_of(m, address);
     if (!area) {
         return;
     }
     if (area != m->accessed || m->accessed_at + 1 != m->instructions) {
         m->tracer->run_stalls[STALL_DATA] += area->burst_millicycles;
+        area->bursts++;
     }
     m->accessed = area;
     m->accessed_at = m->instructions;

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysim import __version__
-from tinysim.boards import Board, load_board
+from tinysim.boards import Board, load_board, without_banks
 from tinysim.compiler import Compilation, compile_model
 from tinysim.compiler.reference import run_reference
 from tinysim.report import render
@@ -50,6 +50,7 @@ def run(
     *,
     inputs: Arrays | None = None,
     optimize: str = "speed",
+    avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -69,6 +70,8 @@ def run(
         ``speed`` or ``size``.
     limits
         When to give up on a run that does not end.
+    avoid
+        Banks of RAM to leave out (see ``tinysim boards NAME``).
     fidelity
         How closely time is followed: 1 the core alone, 2 with instruction fetches, 3 with data.
         None takes what the board needs.
@@ -92,6 +95,7 @@ def run(
             board,
             batches,
             optimize=optimize,
+            avoid=avoid,
             limits=limits,
             fidelity=fidelity,
             on_stage=on_stage,
@@ -105,12 +109,13 @@ def run_each(
     batches: Sequence[Arrays] | None = None,
     *,
     optimize: str = "speed",
+    avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Iterator[Result]:
     """Compile once and yield a profile for each set of inputs, on one booted board."""
-    description = _board(board)
+    description = without_banks(_board(board), avoid)
     core = load_core(description.core)
     on_stage("compiling")
     compilation = compile_model(Path(model), description, core.target, optimize)
@@ -237,4 +242,5 @@ def _profile(
         energy=energy_of(cycles / board.clock.hz, board.power),
         output_check=check_outputs(compilation, inputs, execution.outputs),
         removed=firmware.removed,
+        bank_cycles=execution.bank_cycles,
     )

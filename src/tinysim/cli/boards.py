@@ -42,6 +42,12 @@ def _show_board(board: Any) -> None:
         if region.kind == "flash":
             what += f", {region.wait_states} wait states"
         rows.append((region.name, what, region.source))
+    for cache in board.caches:
+        size = f"{cache.lines} lines of {cache.line_bytes} B in {cache.ways} ways"
+        rows.append((f"cache {cache.name}", size, cache.source))
+    for bank in board.banks:
+        what = f"{bank.base:#010x}, {bank.size_bytes:,} B: {bank.burst_cycles} cycle more a burst"
+        rows.append((f"bank {bank.name}", what, bank.source))
     place = board.placement
     where = f"code {place.code}, data {place.data}, stack {place.stack}, arena "
     rows.append(("placement", where + " then ".join(place.arena), ""))

@@ -64,6 +64,10 @@ def run(
     flame: Annotated[
         str | None, typer.Option(help="Firmware: write call stacks for flame graphs; - is stdout.")
     ] = None,
+    avoid: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave a bank of RAM out that costs cycles, repeatable."),
+    ] = None,
     fidelity: Annotated[
         int | None,
         typer.Option(
@@ -112,7 +116,9 @@ def run(
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
     if len(names) > 1 and output is not None:
         raise typer.BadParameter("--output goes with one board")
-    profiles = [_run_one(model, name, input, optimize, fidelity, quiet) for name in names]
+    profiles = [
+        _run_one(model, name, input, optimize, avoid or [], fidelity, quiet) for name in names
+    ]
     if json is not None:
         _write_json(profiles, json)
     if output is not None:
@@ -130,7 +136,13 @@ def run(
 
 
 def _run_one(
-    model: Path, board: str, input: Path | None, optimize: str, fidelity: int | None, quiet: bool
+    model: Path,
+    board: str,
+    input: Path | None,
+    optimize: str,
+    avoid: list[str],
+    fidelity: int | None,
+    quiet: bool,
 ) -> Profile:
     """Run on one board, with progress on a terminal."""
     import tinysim
@@ -142,6 +154,7 @@ def _run_one(
             board,
             inputs=inputs,
             optimize=optimize,
+            avoid=avoid,
             fidelity=fidelity,
             on_stage=on_stage,
         )

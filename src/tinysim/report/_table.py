@@ -133,6 +133,9 @@ def _totals(profile: Profile) -> list[Text]:
     )
     issue = profile.total.issue_cycles / max(1, profile.cycles)
     lines.append(Text(f"cycles    issue {issue:.0%}{', ' if stalls else ''}{stalls}"))
+    for bank, cycles in profile.bank_cycles.items():
+        cost = f"{cycles:,} cycles ({cycles / max(1, profile.cycles):.1%})"
+        lines.append(Text(f"bank      {bank} costs {cost}; --avoid {bank} leaves it out"))
     if profile.energy is None:
         lines.append(Text("energy    unknown: this board has no measured power"))
     else:

@@ -100,6 +100,7 @@ def as_data(profile: Profile) -> dict[str, Any]:
         "runtime": _counters(profile.runtime),
         "startup": _counters(profile.startup),
         "removed": list(profile.removed),
+        "bank_cycles": dict(profile.bank_cycles),
     }
 
 
