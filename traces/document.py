@@ -27,6 +27,11 @@ the cycle for the first of several accesses to the STM32F407's second bank (the 
 third one is taken to be like it), and on the Cortex-M4 the cycle more of a compare-and-branch
 and of a 32-bit branch that is not taken.
 
+The rows with X-CUBE-AI 9 and HALE 1.0.17 were run when everything else had been settled: no
+figure was chosen with them in view, so they say what to expect of other programs. What they
+show is not understood yet: flash that delivers 128 bits at a time (an option of the STM32L4R5)
+would explain one of them.
+
 Programs themselves are not in this repository, only their numbers; `tinysim accuracy --images
 DIR` simulates those again whose files are in a folder.
 """
