@@ -55,7 +55,7 @@ def profile_firmware(
     limit_s: float = 30.0,
     repeat: int = 1,
     unknown: str = "warn",
-    fidelity: int | None = None,
+    fidelity: int = 3,
     version: str = "",
 ) -> tuple[FirmwareProfile, ...]:
     """Run an image on an emulated board and profile a window of it.
@@ -81,7 +81,8 @@ def profile_firmware(
         What an access to a peripheral that is not described does: ``warn`` (a note; what is
         written is read back), ``zero`` (reads 0, silently) or ``fault`` (ends the run).
     fidelity
-        How closely time is followed; None takes what the board needs (see ``Machine``).
+        How closely time is followed (see ``Machine``); by default every address, because what
+        others have compiled may use addresses that the core does not take.
     version
         Of tinysim, for the record.
 

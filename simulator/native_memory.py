@@ -95,7 +95,7 @@ class NativeMemory:
     tracer
         Counts what is waited for.
     decode
-        Returns the instruction at an address.
+        Returns the instruction at an address, or None if it is not known.
     register_ids
         The emulator's numbers of R0 to R12, SP and LR.
     registers_address
@@ -107,7 +107,7 @@ class NativeMemory:
     def __init__(
         self,
         tracer: NativeTracer,
-        decode: Callable[[int], Instruction],
+        decode: Callable[[int], Instruction | None],
         register_ids: Sequence[int],
         core: Core,
         registers_address: int | None,
@@ -197,6 +197,8 @@ class NativeMemory:
             instruction = self._decode(address)
         except BaseException as error:  # cannot cross C: the machine raises it
             self._tracer.fail(error)
+            return
+        if instruction is None:
             return
         access = instruction.access
         if instruction.kind == "divide" and self._divides_early:

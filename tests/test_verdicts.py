@@ -139,3 +139,14 @@ def test_word_that_is_not_aligned_on_armv6() -> None:
     loaded.boot("main")
     with pytest.raises(FaultError, match="address that is not aligned"):
         call(loaded, "probe")
+
+
+def test_words_that_are_not_aligned_where_no_memory_waits(tmp_path: Path) -> None:
+    """Firmware of others is followed address by address on every board."""
+    error = ending(
+        tmp_path,
+        "int main(void) { volatile unsigned at = 0x20000102;\n"
+        '  __asm volatile("ldm %0, {r2, r3}" :: "r"(at) : "r2", "r3"); for (;;) {} }',
+        "generic_m4",
+    )
+    assert "no multiple of 4" in str(error) and error.symbol.startswith("main")

@@ -114,7 +114,7 @@ class Machine:
         wanted = fidelity or (3 if board.caches or board.banks else 1)
         if isinstance(self.tracer, NativeTracer) and wanted > 1:
             self.fidelity = wanted
-            self.memory = attach_memory(self._engine, self.tracer, self.prices.decoder, core)
+            self.memory = attach_memory(self._engine, self.tracer, self.prices.instruction_at, core)
             self.prices.watch_operands()
         self.chip = Chip(self, unknown)
         self._rtt = Rtt.of(image, self)

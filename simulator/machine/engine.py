@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from unicorn import arm_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from tinysim.simulator.cores import Core
-from tinysim.simulator.decode import Decoder
+from tinysim.simulator.decode import Instruction
 from tinysim.simulator.images import Image
 from tinysim.simulator.native_memory import NativeMemory
 from tinysim.simulator.native_tracer import NativeTracer, native_library
@@ -72,17 +73,13 @@ def attach_tracer(
     return native
 
 
-def attach_memory(engine: Any, tracer: NativeTracer, decoder: Decoder, core: Core) -> NativeMemory:
+def attach_memory(
+    engine: Any, tracer: NativeTracer, decode: Callable[[int], Instruction | None], core: Core
+) -> NativeMemory:
     """Attach the native memory system: it sees every instruction."""
     numbers = [REGISTERS[f"r{i}"] for i in range(13)]
     numbers += [REGISTERS["sp"], REGISTERS["lr"], REGISTERS["pc"]]
-    memory = NativeMemory(
-        tracer,
-        lambda address: decoder.between(address, address + 1)[0],
-        numbers,
-        core,
-        find_registers(engine),
-    )
+    memory = NativeMemory(tracer, decode, numbers, core, find_registers(engine))
     _add_hook(engine._uch, unicorn.UC_HOOK_CODE, memory)
     return memory
 

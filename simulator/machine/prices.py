@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tinysim.errors import SimulationError
 from tinysim.simulator.cores import Core
 from tinysim.simulator.decode import Decoder, Instruction
 from tinysim.simulator.images import Image
@@ -92,6 +93,14 @@ class Prices:
             sp_above_low=level - min(levels) if known else 0,
             is_call=run[-1].is_call,
         )
+
+    def instruction_at(self, address: int) -> Instruction | None:
+        """Return the instruction that is about to be executed; None leaves it to the emulator."""
+        try:
+            return self.decoder.between(address, address + 1)[0]
+        except SimulationError:
+            self.check_code(address)
+            return None
 
     def branch_kind(self, start: int, end: int) -> int:
         """Return how the branch at the end of a block is predicted."""

@@ -169,7 +169,7 @@ def run_firmware(
         limit_s,
         repeat,
         unknown,
-        fidelity,
+        fidelity or 3,
         __version__,
     )
 
