@@ -43,8 +43,6 @@ class _Cache(ctypes.Structure):
         ("last_word", ctypes.c_uint32),
         ("next_word", ctypes.c_uint32),
         ("next_ready", ctypes.c_uint64),
-        ("accesses", ctypes.c_uint64),
-        ("misses", ctypes.c_uint64),
         ("clock", ctypes.c_uint64),
         ("lines", ctypes.c_void_p),
         ("hints", ctypes.c_void_p * _HINTS),
@@ -171,10 +169,6 @@ class NativeMemory:
         if (self._is_timed, self._is_ram_timed) != (layout.is_timed, layout.is_ram_timed):
             self._is_timed, self._is_ram_timed = layout.is_timed, layout.is_ram_timed
             self._library.ts_memory_forget(ctypes.byref(state))
-
-    def misses(self) -> tuple[tuple[int, int], ...]:
-        """Return accesses and misses of each cache since it was last emptied."""
-        return tuple((cache.accesses, cache.misses) for cache in self._state.caches)
 
     def bank_cycles(self) -> dict[str, int]:
         """Return what each bank's bursts have cost since ``clear``."""

@@ -53,8 +53,6 @@ typedef struct {
     uint32_t last_word;        /**< that was looked up last: it is present */
     uint32_t next_word;        /**< that is being read ahead */
     uint64_t next_ready;       /**< when it is there, in thousandths of a cycle */
-    uint64_t accesses;
-    uint64_t misses;
     uint64_t clock;
     ts_line *lines;         /**< sets * ways */
     ts_line *hints[HINTS]; /**< where lines were found last, by tag */
@@ -96,7 +94,6 @@ typedef struct {
 static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64_t now, int is_fetch)
 {
     const uint32_t word = address >> cache->word_shift;
-    cache->accesses++;
     if (word == cache->last_word) {
         return 0;
     }
@@ -136,7 +133,6 @@ static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64
     *hint = line;
     line->used_at = ++cache->clock;
     line->words = cache->fills_line ? UINT32_MAX : line->words | bit;
-    cache->misses++;
     uint32_t left = wait;
     if (is_fetch && cache->prefetches) {
         if (word == cache->next_word) {
@@ -312,7 +308,7 @@ int ts_memory_reset_cache(ts_memory *m, uint32_t index)
     memset(cache->hints, 0, sizeof cache->hints);
     cache->lines = calloc((size_t)cache->sets * cache->ways, sizeof *cache->lines);
     cache->last_word = cache->next_word = UINT32_MAX;
-    cache->next_ready = cache->accesses = cache->misses = cache->clock = 0;
+    cache->next_ready = cache->clock = 0;
     m->fetched_first = 1;
     m->fetched_last = 0;
     return cache->lines != NULL;

@@ -71,7 +71,9 @@ def run(
     fidelity: Annotated[
         int | None,
         typer.Option(
-            min=1, max=3, help="1: core; 2: and fetches; 3: and data. Board's by default."
+            min=1,
+            max=3,
+            help="1: core; 2: and fetches; 3: and data. Board's need by default; firmware: 3.",
         ),
     ] = None,
     unknown: Annotated[
