@@ -50,6 +50,13 @@ class Execution:
     bank_cycles: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a program has in RAM: pieces of memory by their address."""
+
+    pieces: tuple[tuple[int, bytes], ...]
+
+
 class Session:
     """A booted board that computes one inference after another, state kept between them."""
 
@@ -107,6 +114,21 @@ class Session:
             fidelity=self.machine.fidelity,
             bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
         )
+
+    def snapshot(self) -> Snapshot:
+        """Note what variables, arena and stack hold, so that it can be had again."""
+        symbol = self._image.symbol
+        ranges = (
+            (symbol("__data_start").address, symbol("__bss_end").address),
+            (self._arena, self._arena + self.firmware.arena_bytes),
+            (self._stack_limit, self._stack_top),
+        )
+        return Snapshot(tuple((low, self.machine.read(low, high - low)) for low, high in ranges))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put RAM back as it was; translated code, tables and warm caches stay."""
+        for address, held in snapshot.pieces:
+            self.machine.write(address, held)
 
     def _invoke(self, inputs: Sequence[NDArray[Any]]) -> None:
         for info, value in zip(self.firmware.inputs, inputs, strict=True):

@@ -17,7 +17,8 @@ from tinysim.boards import Board, Cache, load_board, parse_board
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
 from tinysim.errors import BoardError
-from tinysim.simulator import random_inputs
+from tinysim.simulator import Session, random_inputs
+from tinysim.simulator.cores import load_core
 from tinysim.simulator.profile import Profile
 
 #: The acceptance set: models that nobody here wrote.
@@ -191,3 +192,20 @@ def test_bank_that_costs_cycles_is_told_and_can_be_left_out() -> None:
     assert next(r.size_bytes for r in without.regions if r.name == "sram") == 262_144
     with pytest.raises(BoardError, match="has no bank sram9; its banks: sram3"):
         tinysim.run(DEMO_MODEL, "nucleo_l4r5zi", avoid=["sram9"])
+
+
+def test_session_goes_back_to_a_snapshot() -> None:
+    board = load_board("generic_m4")
+    core = load_core(board.core)
+    firmware = tinysim.compile(DEMO_MODEL, board).firmware
+    session = Session(firmware, board, core)
+    first, second = (random_inputs(firmware.inputs, seed) for seed in (1, 2))
+    session.infer(second)
+    snapshot = session.snapshot()
+    once = session.infer(first)
+    assert session.snapshot() != snapshot
+    session.restore(snapshot)
+    assert session.snapshot() == snapshot
+    again = session.infer(first)
+    np.testing.assert_array_equal(once.outputs[0], again.outputs[0])
+    assert once.layers == again.layers
