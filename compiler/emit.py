@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,15 +11,13 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from tinysim.compiler.graph import Array, Graph, Tensor
+from tinysim.compiler.graph import Array, DType, Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
 from tinysim.compiler.ops import CHANNEL, KernelCall
 from tinysim.firmware import LayerSymbol, TensorInfo
 from tinysim.kernels import read_kernel
 
-_C_TYPES = {CHANNEL: "ts_channel"} | {
-    np.dtype(name): f"{name}_t" for name in ("int8", "uint8", "int16", "int32")
-}
+_C_TYPES = {CHANNEL: "ts_channel"} | {np.dtype(dtype.value): dtype.c_type for dtype in DType}
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,19 @@ class _Specialised:
     passed: tuple[str, ...]
 
 
-def layer_symbols(graph: Graph, calls: tuple[KernelCall, ...]) -> tuple[LayerSymbol, ...]:
+def layer_symbols(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> tuple[LayerSymbol, ...]:
     """Name the function of every layer."""
     return tuple(
         LayerSymbol(
             index=index,
             name=node.name,
             op=node.op.tflite,
-            kernel=call.kernel,
+            kernel=" + ".join(dict.fromkeys(call.kernel for call in parts)),
             symbol=f"ts_layer_{index:03d}",
             output_shape=node.outputs[0].shape,
             macs=node.op.macs(node.inputs, node.outputs),
         )
-        for index, (node, call) in enumerate(zip(graph.nodes, calls, strict=True))
+        for index, (node, parts) in enumerate(zip(graph.nodes, calls, strict=True))
     )
 
 
@@ -62,7 +61,9 @@ def tensor_infos(tensors: tuple[Tensor, ...], plan: MemoryPlan) -> tuple[TensorI
     )
 
 
-def emit_c(graph: Graph, plan: MemoryPlan, calls: tuple[KernelCall, ...]) -> dict[str, str]:
+def emit_c(
+    graph: Graph, plan: MemoryPlan, calls: Sequence[tuple[KernelCall, ...]]
+) -> dict[str, str]:
     """Write the model in C: file name -> text, kernels and start-up included.
 
     Same graph, same bytes. No name from the model file reaches the text.
@@ -70,29 +71,46 @@ def emit_c(graph: Graph, plan: MemoryPlan, calls: tuple[KernelCall, ...]) -> dic
     constants = _Constants()
     kernels: dict[_Specialised, int] = {}
     layers = []
-    for index, (call, symbol) in enumerate(zip(calls, layer_symbols(graph, calls), strict=True)):
-        kernel = _specialised(call)
-        arguments = [_at(plan.offsets[tensor.id]) for tensor in call.inputs]
-        arguments += [constants.name(array) for array in call.constants]
-        arguments += [_at(plan.offsets[tensor.id]) for tensor in call.outputs]
-        if call.scratch_bytes:
-            arguments.append(_at(plan.scratch_offsets[index]))
-        layers.append(
-            {
-                "symbol": symbol.symbol,
-                "kernel": kernels.setdefault(kernel, len(kernels)),
-                "arguments": arguments,
-            }
-        )
-    headers = sorted({call.kernel for call in calls})
+    for index, (parts, symbol) in enumerate(zip(calls, layer_symbols(graph, calls), strict=True)):
+        called = []
+        for call in parts:
+            arguments = [_at(plan.offsets[tensor.id]) for tensor in call.inputs]
+            arguments += [constants.name(array) for array in call.constants]
+            arguments += [_at(plan.offsets[tensor.id]) for tensor in call.outputs]
+            if call.scratch_bytes:
+                arguments.append(_at(plan.scratch_offsets[index]))
+            number = kernels.setdefault(_specialised(call), len(kernels))
+            called.append({"kernel": number, "arguments": arguments})
+        layers.append({"symbol": symbol.symbol, "calls": called})
+    headers = sorted({call.kernel for parts in calls for call in parts})
     needed = {"quant.h", *(f"{name}.h" for name in headers)}
+    states = [
+        {
+            "offset": plan.offsets[state.tensor.id],
+            "size_bytes": state.tensor.size_bytes,
+            "byte": _filling(state.initial),
+            "initial": None
+            if _filling(state.initial) is not None
+            else constants.name(state.initial),
+        }
+        for state in graph.states
+    ]
     sources = {name: read_kernel(name) for name in ("startup.c", "main.c")}
     sources |= {name: read_kernel(name) for name in _with_includes(needed)}
     sources["model.h"] = _render(
-        "model.h.j2", sha256=graph.sha256, arena_bytes=plan.arena_bytes, ends=_ends(graph, plan)
+        "model.h.j2",
+        sha256=graph.sha256,
+        arena_bytes=plan.arena_bytes,
+        ends=_ends(graph, plan),
+        has_states=bool(states),
     )
     sources["model.c"] = _render(
-        "model.c.j2", sha256=graph.sha256, headers=headers, kernels=list(kernels), layers=layers
+        "model.c.j2",
+        sha256=graph.sha256,
+        headers=headers,
+        kernels=list(kernels),
+        layers=layers,
+        states=states,
     )
     sources["weights.h"], sources["weights.c"] = constants.texts()
     return sources
@@ -131,6 +149,12 @@ class _Constants:
         return header, '#include "weights.h"\n' + definitions
 
 
+def _filling(array: Array) -> int | None:
+    """Return the byte that all of an array's are, or None."""
+    found = set(array.tobytes())
+    return found.pop() if len(found) == 1 else None
+
+
 def _literal(array: Array) -> str:
     """Return an array's values as C, in lines of bounded length."""
     flat = array.ravel()
@@ -139,14 +163,20 @@ def _literal(array: Array) -> str:
         return "".join(rows)
     values = flat.tolist()
     return "".join(
-        "    " + ", ".join(map(_int, values[start : start + 24])) + ",\n"
+        "    " + ", ".join(map(_number, values[start : start + 24])) + ",\n"
         for start in range(0, len(values), 24)
     )
 
 
 def _int(value: int) -> str:
-    """Return an integer literal; the smallest int32 has none of its own."""
-    return "INT32_MIN" if value == -(2**31) else str(value)
+    """Return an integer literal; the smallest of a type has none of its own."""
+    if -(2**31) < value < 2**31:
+        return str(value)
+    if value == -(2**31):
+        return "INT32_MIN"
+    if value < 2**32 and value > 0:
+        return f"UINT32_C({value})"
+    return "INT64_MIN" if value == -(2**63) else f"INT64_C({value})"
 
 
 def _specialised(call: KernelCall) -> _Specialised:
@@ -169,7 +199,13 @@ def _specialised(call: KernelCall) -> _Specialised:
 
 def _number(value: int | float) -> str:
     """Return a C literal that reads back as exactly this value."""
-    return f"{float(np.float32(value)).hex()}f" if isinstance(value, float) else _int(value)
+    if not isinstance(value, float):
+        return _int(int(value))
+    if math.isfinite(value):
+        return f"{float(np.float32(value)).hex()}f"
+    if math.isnan(value):
+        return '__builtin_nanf("")'
+    return "-__builtin_inff()" if value < 0 else "__builtin_inff()"
 
 
 def _at(offset: int) -> str:

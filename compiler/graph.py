@@ -25,6 +25,8 @@ class DType(Enum):
 
     INT8 = "int8"
     UINT8 = "uint8"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
     INT16 = "int16"
     INT32 = "int32"
     INT64 = "int64"
@@ -105,6 +107,17 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
+class State:
+    """A tensor that keeps its value from one inference to the next, and what it holds at first.
+
+    A node changes it by having an output with the state's id: the same storage, written in place.
+    """
+
+    tensor: Tensor
+    initial: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A model: nodes in execution order.
 
@@ -117,17 +130,19 @@ class Graph:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     removed: tuple[str, ...] = field(default=())
+    states: tuple[State, ...] = field(default=())
 
 
 def defects(graph: Graph) -> Iterator[str]:
     """Yield what makes ``graph`` impossible to execute; nothing if it is sound."""
-    known = {tensor.id for tensor in graph.inputs}
+    states = {state.tensor.id for state in graph.states}
+    known = {tensor.id for tensor in graph.inputs} | states
     for node in graph.nodes:
         for tensor in node.activations:
             if tensor.id not in known:
                 yield f"{node.name}: reads tensor {tensor.id} before anything has written it"
         for tensor in node.outputs:
-            if tensor.id in known:
+            if tensor.id in known - states:
                 yield f"{node.name}: tensor {tensor.id} is written a second time"
             known.add(tensor.id)
     for tensor in graph.outputs:

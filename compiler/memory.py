@@ -6,7 +6,7 @@ lives at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinysim.compiler.graph import Graph
@@ -43,13 +43,13 @@ class _Block:
     last: int
 
 
-def plan_memory(graph: Graph, calls: tuple[KernelCall, ...]) -> MemoryPlan:
+def plan_memory(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> MemoryPlan:
     """Give every activation and scratch buffer an offset in the arena."""
     lifetimes, sizes = _lifetimes(graph)
     blocks = [_Block(i, -1, _aligned(sizes[i]), *lifetimes[i]) for i in lifetimes] + [
-        _Block(-1, index, _aligned(call.scratch_bytes), index, index)
-        for index, call in enumerate(calls)
-        if call.scratch_bytes
+        _Block(-1, index, _aligned(size), index, index)
+        for index, parts in enumerate(calls)
+        if (size := max(call.scratch_bytes for call in parts))
     ]
     placed: list[tuple[_Block, int]] = []
     for block in sorted(blocks, key=lambda b: (-b.size_bytes, b.first, b.tensor_id, b.scratch)):
@@ -67,16 +67,18 @@ def plan_memory(graph: Graph, calls: tuple[KernelCall, ...]) -> MemoryPlan:
 
 def _lifetimes(graph: Graph) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
     """Return when each stored tensor lives, and its size in bytes."""
-    first = {tensor.id: -1 for tensor in graph.inputs}
+    states = [state.tensor for state in graph.states]
+    first = {tensor.id: -1 for tensor in (*graph.inputs, *states)}
     last = dict(first)
-    sizes = {tensor.id: tensor.size_bytes for tensor in graph.inputs}
+    sizes = {tensor.id: tensor.size_bytes for tensor in (*graph.inputs, *states)}
     for index, node in enumerate(graph.nodes):
         for tensor in node.activations:
             last[tensor.id] = index
         for tensor in node.outputs:
-            first[tensor.id] = last[tensor.id] = index
-            sizes[tensor.id] = tensor.size_bytes
-    for tensor in graph.outputs:
+            first.setdefault(tensor.id, index)
+            last[tensor.id] = index
+            sizes.setdefault(tensor.id, tensor.size_bytes)
+    for tensor in (*graph.outputs, *states):
         last[tensor.id] = len(graph.nodes)
     return {i: (first[i], last[i]) for i in first}, sizes
 

@@ -36,7 +36,7 @@ class Fake(Operator):
         """Never asked for."""
         raise NotImplementedError
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Never asked for."""
         raise NotImplementedError
 
@@ -57,7 +57,8 @@ class Piece:
         return self.offset < other.end and other.offset < self.end
 
 
-Planned = tuple[Graph, tuple[KernelCall, ...]]
+Calls = tuple[tuple[KernelCall, ...], ...]
+Planned = tuple[Graph, Calls]
 
 kinds = st.sampled_from(
     [((), DType.INT8), ((3, 3), DType.INT8), ((7, 2, 9), DType.INT8), ((5,), DType.FLOAT32)]
@@ -94,9 +95,9 @@ def graphs(draw: Draw) -> Planned:
     return graph, calls_of(graph, *(draw(st.sampled_from([0, 0, 1, 6, 400])) for _ in nodes))
 
 
-def calls_of(graph: Graph, *scratch_bytes: int) -> tuple[KernelCall, ...]:
+def calls_of(graph: Graph, *scratch_bytes: int) -> Calls:
     return tuple(
-        KernelCall("fake", {}, node.activations, node.outputs, scratch_bytes=size)
+        (KernelCall("fake", {}, node.activations, node.outputs, scratch_bytes=size),)
         for node, size in zip(graph.nodes, scratch_bytes, strict=True)
     )
 
@@ -110,7 +111,7 @@ def chain(*sizes: int) -> Graph:
     return Graph("chain", "", nodes, (tensors[0],), (tensors[-1],))
 
 
-def pieces(graph: Graph, calls: tuple[KernelCall, ...], plan: MemoryPlan) -> list[Piece]:
+def pieces(graph: Graph, calls: Calls, plan: MemoryPlan) -> list[Piece]:
     """Lay out what the plan says, with lifetimes counted here and not taken from it."""
     written = {t.id: (-1, t.size_bytes) for t in graph.inputs}
     last = dict.fromkeys(written, -1)
@@ -123,7 +124,7 @@ def pieces(graph: Graph, calls: tuple[KernelCall, ...], plan: MemoryPlan) -> lis
         for i, (first, size) in written.items()
     ] + [
         Piece(plan.scratch_offsets[step], call.scratch_bytes, frozenset({step}))
-        for step, call in enumerate(calls)
+        for step, (call,) in enumerate(calls)
         if call.scratch_bytes
     ]
 
@@ -152,7 +153,7 @@ def test_every_node_finds_its_inputs_as_they_were_written(planned: Planned) -> N
     for tensor in graph.inputs:
         arena[place(tensor)] = tensor.id
     assert_whole(*graph.inputs)
-    for index, (node, call) in enumerate(zip(graph.nodes, calls, strict=True)):
+    for index, (node, (call,)) in enumerate(zip(graph.nodes, calls, strict=True)):
         if call.scratch_bytes:
             start = plan.scratch_offsets[index]
             arena[start : start + call.scratch_bytes] = -1
@@ -221,7 +222,7 @@ def test_constants_and_scratch_that_nobody_asked_for_take_no_room(planned: Plann
     plan = plan_memory(graph, calls)
     stored = {t.id for t in graph.inputs} | {t.id for node in graph.nodes for t in node.outputs}
     assert set(plan.offsets) == stored
-    assert set(plan.scratch_offsets) == {i for i, call in enumerate(calls) if call.scratch_bytes}
+    assert set(plan.scratch_offsets) == {i for i, (call,) in enumerate(calls) if call.scratch_bytes}
 
 
 @given(sizes=st.lists(st.integers(1, 100), min_size=2, max_size=10))

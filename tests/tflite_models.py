@@ -18,22 +18,14 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Pair = tuple[int, int]
 
-#: Option table of the operators that have one.
+#: Option tables that are not named like their operator.
 OPTION_TABLES = {
-    "CONV_2D": "Conv2DOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "FULLY_CONNECTED": "FullyConnectedOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "MAX_POOL_2D": "Pool2DOptions",
-    "ADD": "AddOptions",
-    "MUL": "MulOptions",
-    "PAD": "PadOptions",
     "MEAN": "ReducerOptions",
-    "SOFTMAX": "SoftmaxOptions",
-    "QUANTIZE": "QuantizeOptions",
-    "DEQUANTIZE": "DequantizeOptions",
-    "LOG_SOFTMAX": "LogSoftmaxOptions",
-    "RESHAPE": "ReshapeOptions",
+    "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
 }
 
 #: Option fields whose values may be given by name.
@@ -176,7 +168,7 @@ def _quantization(builder: Any, tensor: TensorSpec) -> int:
 def _operator(builder: Any, operator: OperatorSpec, code: int) -> int:
     inputs = _int32s(builder, operator.inputs)
     outputs = _int32s(builder, operator.outputs)
-    table = OPTION_TABLES.get(operator.name, "")
+    table = _option_table(operator.name)
     options = _options(builder, table, operator.options) if table else None
     tflite.OperatorStart(builder)
     tflite.OperatorAddOpcodeIndex(builder, code)
@@ -186,6 +178,13 @@ def _operator(builder: Any, operator: OperatorSpec, code: int) -> int:
         tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, table))
         tflite.OperatorAddBuiltinOptions(builder, options)
     return int(tflite.OperatorEnd(builder))
+
+
+def _option_table(name: str) -> str:
+    """Return the name of an operator's option table, or nothing if it has none."""
+    usual = name.title().replace("_", "") + "Options"
+    table = OPTION_TABLES.get(name, usual)
+    return table if hasattr(tflite, table) else ""
 
 
 def _options(builder: Any, table: str, options: Mapping[str, Any]) -> int:

@@ -76,8 +76,8 @@ class Operator(ABC):
         """Compute the outputs in numpy, bit-exact with TFLite's reference kernels."""
 
     @abstractmethod
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
-        """Choose a kernel and give its arguments."""
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
+        """Choose kernels and give their arguments; they run one after another."""
 
 
 def operator_class(tflite_name: str) -> type[Operator] | None:

@@ -77,7 +77,7 @@ class Pool(Operator):
         """Return the range that the fused activation leaves."""
         return activation_range(self.activation, out.scale, out.zero_point)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel with the geometry as literals."""
         x, out = inputs[0], outputs[0]
         assert x is not None
@@ -95,4 +95,4 @@ class Pool(Operator):
             "activation_min": low,
             "activation_max": high,
         }
-        return KernelCall(self.kernel, params, (x,), outputs)
+        return (KernelCall(self.kernel, params, (x,), outputs),)

@@ -70,7 +70,7 @@ class Add(Operator):
         self, inputs: Inputs, outputs: tuple[Tensor, ...], values: tuple[Array | None, ...]
     ) -> tuple[Array, ...]:
         """Rescale both inputs to a common scale, add, rescale to the output's."""
-        p = {key: int(value) for key, value in self.lower(inputs, outputs).params.items()}
+        p = {key: int(value) for key, value in self.lower(inputs, outputs)[0].params.items()}
         total: Array = np.zeros(outputs[0].shape, np.int64)
         for index, value in enumerate(values, start=1):
             assert value is not None
@@ -81,7 +81,7 @@ class Add(Operator):
         y = _rescale(total, p["output_multiplier"], p["output_shift"]) + p["output_offset"]
         return (np.clip(y, p["activation_min"], p["activation_max"]).astype(np.int8),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel; the common scale is twice the larger input scale."""
         a, b = inputs
         out = outputs[0]
@@ -104,7 +104,7 @@ class Add(Operator):
             "activation_min": low,
             "activation_max": high,
         }
-        return KernelCall("add_s8", params, (a, b), outputs)
+        return (KernelCall("add_s8", params, (a, b), outputs),)
 
 
 def _rescale(x: Array, multiplier: int, shift: int) -> Array:

@@ -57,7 +57,7 @@ class Conv2D(SlidingFilter):
         """Multiply patches in double, which is exact for int8 products."""
         x, filter_ = inputs[0], inputs[1]
         assert x is not None and filter_ is not None and filter_.data is not None
-        call = self.lower(inputs, outputs)
+        (call,) = self.lower(inputs, outputs)
         assert values[0] is not None
         centred = values[0].astype(np.float64) - x.zero_point
         patches = self.window(filter_).patches(centred, 0)
@@ -68,11 +68,11 @@ class Conv2D(SlidingFilter):
         y = scale_and_clamp(acc, call.constants[1], outputs[0], int(low), int(high))
         return (y.reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel with the geometry as literals."""
         x, filter_, bias = (*inputs, None)[:3]
         out = outputs[0]
         assert x is not None and filter_ is not None and filter_.data is not None
         params = {**self.shared_params(x, filter_, out), "output_c": out.shape[3]}
         channels = channel_table(bias, per_channel_multipliers(x, filter_, out, out.shape[3]))
-        return KernelCall("conv_2d_s8", params, (x,), outputs, (filter_.data, channels))
+        return (KernelCall("conv_2d_s8", params, (x,), outputs, (filter_.data, channels)),)

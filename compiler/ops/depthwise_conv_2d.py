@@ -55,7 +55,7 @@ class DepthwiseConv2D(SlidingFilter):
         """Sum patches channel by channel."""
         x, filter_ = inputs[0], inputs[1]
         assert x is not None and filter_ is not None and filter_.data is not None
-        call = self.lower(inputs, outputs)
+        (call,) = self.lower(inputs, outputs)
         assert values[0] is not None
         centred = values[0].astype(np.int32) - x.zero_point
         multiplier = filter_.shape[3] // x.shape[3]
@@ -64,7 +64,7 @@ class DepthwiseConv2D(SlidingFilter):
         low, high = call.params["activation_min"], call.params["activation_max"]
         return (scale_and_clamp(acc, call.constants[1], outputs[0], int(low), int(high)),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel with the geometry as literals."""
         x, filter_, bias = (*inputs, None)[:3]
         out = outputs[0]
@@ -74,4 +74,6 @@ class DepthwiseConv2D(SlidingFilter):
             "depth_multiplier": out.shape[3] // x.shape[3],
         }
         channels = channel_table(bias, per_channel_multipliers(x, filter_, out, out.shape[3]))
-        return KernelCall("depthwise_conv_2d_s8", params, (x,), outputs, (filter_.data, channels))
+        return (
+            KernelCall("depthwise_conv_2d_s8", params, (x,), outputs, (filter_.data, channels)),
+        )

@@ -46,9 +46,9 @@ class Dequantize(Operator):
         centred = (values[0].astype(np.int32) - x.zero_point).astype(np.float32)
         return (centred * np.float32(x.scale),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the kernel."""
         x = inputs[0]
         assert x is not None
         params = {"elements": x.elements, "scale": x.scale, "zero_point": x.zero_point}
-        return KernelCall("dequantize_s8_f32", params, (x,), outputs)
+        return (KernelCall("dequantize_s8_f32", params, (x,), outputs),)

@@ -62,7 +62,7 @@ class FullyConnected(Operator):
         """Multiply in double, which is exact for int8 products."""
         x, filter_ = inputs[0], inputs[1]
         assert x is not None and filter_ is not None and filter_.data is not None
-        call = self.lower(inputs, outputs)
+        (call,) = self.lower(inputs, outputs)
         assert values[0] is not None
         centred = values[0].reshape(-1, filter_.shape[1]).astype(np.float64) - x.zero_point
         acc = centred @ filter_.data.T.astype(np.float64)
@@ -70,7 +70,7 @@ class FullyConnected(Operator):
         y = scale_and_clamp(acc, call.constants[1], outputs[0], int(low), int(high))
         return (y.reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel with the sizes as literals."""
         x, filter_, bias = (*inputs, None)[:3]
         out = outputs[0]
@@ -87,4 +87,4 @@ class FullyConnected(Operator):
         }
         multipliers = per_channel_multipliers(x, filter_, out, filter_.shape[0])
         channels = channel_table(bias, multipliers)
-        return KernelCall("fully_connected_s8", params, (x,), outputs, (filter_.data, channels))
+        return (KernelCall("fully_connected_s8", params, (x,), outputs, (filter_.data, channels)),)

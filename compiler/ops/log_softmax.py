@@ -49,10 +49,10 @@ class LogSoftmax(Operator):
             y[index] = centred - np.float32(math.log(float(total)))
         return (y.reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the kernel."""
         x = inputs[0]
         assert x is not None
         depth = x.shape[-1]
         params = {"rows": x.elements // depth, "depth": depth}
-        return KernelCall("log_softmax_f32", params, (x,), outputs)
+        return (KernelCall("log_softmax_f32", params, (x,), outputs),)

@@ -66,14 +66,14 @@ class Mean(Operator):
         self, inputs: Inputs, outputs: tuple[Tensor, ...], values: tuple[Array | None, ...]
     ) -> tuple[Array, ...]:
         """Sum, centre and requantize."""
-        p = {key: int(value) for key, value in self.lower(inputs, outputs).params.items()}
+        p = {key: int(value) for key, value in self.lower(inputs, outputs)[0].params.items()}
         assert values[0] is not None
         x = values[0].astype(np.int64).reshape(p["outer"], p["reduced"], p["inner"])
         acc = x.sum(axis=1) + p["reduced"] * p["input_offset"]
         y = requantize(acc, p["multiplier"], p["shift"]) + p["output_offset"]
         return (np.clip(y, -128, 127).astype(np.int8).reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Fold the division by the number of elements into the multiplier, as TFLM does."""
         x, axes = inputs
         out = outputs[0]
@@ -91,7 +91,7 @@ class Mean(Operator):
             "multiplier": (multiplier << extra) // reduced,
             "shift": shift - extra,
         }
-        return KernelCall("mean_s8", params, (x,), outputs)
+        return (KernelCall("mean_s8", params, (x,), outputs),)
 
 
 def _span(x: Tensor, axes: Tensor) -> tuple[int, int]:

@@ -52,7 +52,7 @@ class Pad(Operator):
         assert values[0] is not None and paddings is not None and paddings.data is not None
         return (np.pad(values[0], paddings.data, constant_values=outputs[0].zero_point),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the int8 kernel with 4 dimensions."""
         x, paddings = inputs
         assert x is not None and paddings is not None and paddings.data is not None
@@ -67,4 +67,4 @@ class Pad(Operator):
                 f"before_d{axis}": before[axis],
                 f"after_d{axis}": after[axis],
             }
-        return KernelCall("pad_s8", params, (x,), outputs)
+        return (KernelCall("pad_s8", params, (x,), outputs),)

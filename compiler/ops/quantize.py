@@ -50,7 +50,7 @@ class Quantize(Operator):
         x, out = values[0], outputs[0]
         assert x is not None
         if x.dtype == np.int8:
-            p = {key: int(value) for key, value in self.lower(inputs, outputs).params.items()}
+            p = {key: int(value) for key, value in self.lower(inputs, outputs)[0].params.items()}
             acc = x.astype(np.int64) + p["input_offset"]
             y = requantize(acc, p["multiplier"], p["shift"]) + p["output_offset"]
             return (np.clip(y, -128, 127).astype(np.int8),)
@@ -60,14 +60,14 @@ class Quantize(Operator):
         rounded = np.nan_to_num(np.trunc(scaled + np.copysign(0.5, scaled)), nan=-np.inf)
         return (np.clip(rounded + out.zero_point, -128, 127).astype(np.int8),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call the kernel of the input's type."""
         x, out = inputs[0], outputs[0]
         assert x is not None
         params: dict[str, int | float] = {"elements": out.elements}
         if x.dtype is DType.FLOAT32:
             params |= {"scale": out.scale, "zero_point": out.zero_point}
-            return KernelCall("quantize_f32_s8", params, (x,), outputs)
+            return (KernelCall("quantize_f32_s8", params, (x,), outputs),)
         multiplier, shift = quantize_multiplier(x.scale / out.scale)
         params |= {
             "input_offset": -x.zero_point,
@@ -75,4 +75,4 @@ class Quantize(Operator):
             "multiplier": multiplier,
             "shift": shift,
         }
-        return KernelCall("requantize_s8", params, (x,), outputs)
+        return (KernelCall("requantize_s8", params, (x,), outputs),)

@@ -34,6 +34,6 @@ class Reshape(Operator):
         assert values[0] is not None
         return (values[0].reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Never reached: a pass has removed the node."""
         raise AssertionError("a view has no kernel")

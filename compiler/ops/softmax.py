@@ -76,7 +76,7 @@ class Softmax(Operator):
     ) -> tuple[Array, ...]:
         """Look exponentials up, sum, multiply by the reciprocal."""
         assert values[0] is not None
-        table = self.lower(inputs, outputs).constants[0].astype(np.int64)
+        table = self.lower(inputs, outputs)[0].constants[0].astype(np.int64)
         x = values[0].astype(np.int32).reshape(-1, outputs[0].shape[-1])
         distance = x.max(axis=1, keepdims=True) - x
         known = distance < len(table)
@@ -89,14 +89,14 @@ class Softmax(Operator):
             y[row] = np.where(known[row], np.clip(q, -128, 127), -128)
         return (y.astype(np.int8).reshape(outputs[0].shape),)
 
-    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> KernelCall:
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Make the table of ``exp(-distance)`` in Q0.31 for each distance that is not 0."""
         x, out = inputs[0], outputs[0]
         assert x is not None
         table = exp_table(self.beta * x.scale)
         depth = out.shape[-1]
         params = {"rows": out.elements // depth, "depth": depth, "table_length": len(table)}
-        return KernelCall("softmax_s8", params, (x,), outputs, (table,))
+        return (KernelCall("softmax_s8", params, (x,), outputs, (table,)),)
 
 
 @lru_cache

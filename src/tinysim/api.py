@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinysim import __version__
 from tinysim.boards import Board, load_board, without_banks
 from tinysim.compiler import Compilation, compile_model
-from tinysim.compiler.reference import run_reference
+from tinysim.compiler.reference import Reference
 from tinysim.report import render
 from tinysim.simulator import (
     Execution,
@@ -124,10 +124,12 @@ def run_each(
     ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
     on_stage("simulating")
     session = Session(compilation.firmware, description, core, limits, fidelity=fidelity)
+    reference = Reference(compilation.graph)
     for arrays in ready:
         execution = session.infer(arrays)
         on_stage("checking")
-        yield _profile(compilation, description, core, arrays, execution)
+        check = check_outputs(reference.infer(arrays), execution.outputs)
+        yield _profile(compilation, description, core, arrays, execution, check)
 
 
 def run_firmware(
@@ -185,9 +187,8 @@ def _board(board: str | Board) -> Board:
     return load_board(board) if isinstance(board, str) else board
 
 
-def check_outputs(compilation: Compilation, inputs: Arrays, outputs: Arrays) -> OutputCheck:
-    """Compare the device's outputs with the host's own inference."""
-    expected = run_reference(compilation.graph, tuple(inputs))
+def check_outputs(expected: Arrays, outputs: Arrays) -> OutputCheck:
+    """Compare the device's outputs with the host's own."""
     worst = max(_distance_ulp(want, got) for want, got in zip(expected, outputs, strict=True))
     if worst == 0:
         return OutputCheck("exact", ORACLE)
@@ -210,7 +211,12 @@ def _ordered_bits(x: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _profile(
-    compilation: Compilation, board: Board, core: Core, inputs: Arrays, execution: Execution
+    compilation: Compilation,
+    board: Board,
+    core: Core,
+    inputs: Arrays,
+    execution: Execution,
+    check: OutputCheck,
 ) -> Result:
     """Put everything that was found together."""
     firmware = compilation.firmware
@@ -240,7 +246,7 @@ def _profile(
         inputs=tuple(inputs),
         outputs=execution.outputs,
         energy=energy_of(cycles / board.clock.hz, board.power),
-        output_check=check_outputs(compilation, inputs, execution.outputs),
+        output_check=check,
         removed=firmware.removed,
         bank_cycles=execution.bank_cycles,
     )
