@@ -39,6 +39,52 @@ class KernelCall:
     scratch_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """How an output may lie over an input that nothing else needs, in bytes.
+
+    A kernel that runs from the first element to the last computes the right thing if the input
+    starts at least ``forward`` behind the output's start; one that runs from the last to the first
+    if the output starts at least ``backward`` behind the input's. None: not in that direction.
+    """
+
+    forward: int | None = None
+    backward: int | None = None
+
+    def allows_forward(self, input_at: int, output_at: int) -> bool:
+        """Whether these offsets go with running forward."""
+        return self.forward is not None and input_at - output_at >= self.forward
+
+    def allows(self, input_at: int, output_at: int) -> bool:
+        """Whether these offsets go with either direction."""
+        is_behind = self.backward is not None and output_at - input_at >= self.backward
+        return is_behind or self.allows_forward(input_at, output_at)
+
+    def nearest_outputs(self, input_at: int) -> set[int]:
+        """Return the offsets of an output that just go with an input's."""
+        found = set() if self.forward is None else {input_at - self.forward}
+        return found if self.backward is None else found | {input_at + self.backward}
+
+    def nearest_inputs(self, output_at: int) -> set[int]:
+        """Return the offsets of an input that just go with an output's."""
+        found = set() if self.forward is None else {output_at + self.forward}
+        return found if self.backward is None else found | {output_at - self.backward}
+
+    def together_bytes(self, input_bytes: int, output_bytes: int) -> int:
+        """Return the least that input and output take together."""
+        sizes = [input_bytes + output_bytes]
+        if self.forward is not None:
+            sizes.append(max(output_bytes, self.forward + input_bytes))
+        if self.backward is not None:
+            sizes.append(max(input_bytes, self.backward + output_bytes))
+        return min(sizes)
+
+    def stricter(self, other: Overlap) -> Overlap:
+        """Return what both allow."""
+        pairs = ((self.forward, other.forward), (self.backward, other.backward))
+        return Overlap(*(None if None in pair else max(pair) for pair in pairs))  # type: ignore
+
+
 class Operator(ABC):
     """What the compiler needs to know of an operator.
 
@@ -78,6 +124,13 @@ class Operator(ABC):
     @abstractmethod
     def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Choose kernels and give their arguments; they run one after another."""
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Return, by index of the input, how the first output may lie over it.
+
+        An input that is not named must stay whole until the node is through.
+        """
+        return {}
 
 
 def operator_class(tflite_name: str) -> type[Operator] | None:

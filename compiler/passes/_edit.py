@@ -1,0 +1,58 @@
+"""What passes share: who makes and who uses a tensor, new tensors, and putting nodes in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tinysim.compiler.graph import Array, DType, Graph, Node, Tensor
+
+
+def producers(graph: Graph) -> dict[int, Node]:
+    """Return the node that writes each tensor; states are written by nobody in particular."""
+    states = {state.tensor.id for state in graph.states}
+    return {t.id: node for node in graph.nodes for t in node.outputs if t.id not in states}
+
+
+def use_counts(graph: Graph) -> dict[int, int]:
+    """Return how often each tensor is read, the graph's outputs counted as readers."""
+    counts: dict[int, int] = {}
+    read = [tensor for node in graph.nodes for tensor in node.activations]
+    for tensor in (*read, *graph.outputs):
+        counts[tensor.id] = counts.get(tensor.id, 0) + 1
+    return counts
+
+
+def fresh_id(graph: Graph) -> int:
+    """Return an id that no tensor has."""
+    found = [-1, *(state.tensor.id for state in graph.states)]
+    for node in graph.nodes:
+        found += [tensor.id for tensor in (*node.inputs, *node.outputs) if tensor is not None]
+    return 1 + max(*found, *(tensor.id for tensor in (*graph.inputs, *graph.outputs)))
+
+
+def constant_like(tensor: Tensor, data: Array) -> Tensor:
+    """Return a constant tensor with other values, of the same name and quantization."""
+    return replace(tensor, shape=data.shape, dtype=DType(data.dtype.name), data=data)
+
+
+def substituted(graph: Graph, seen: Mapping[int, Tensor]) -> Graph:
+    """Have every reader of a tensor read another instead, also through several steps."""
+
+    def last(tensor: Tensor) -> Tensor:
+        while tensor.data is None and (other := seen.get(tensor.id)) is not None:
+            tensor = other
+        return tensor
+
+    nodes = tuple(
+        replace(node, inputs=tuple(None if t is None else last(t) for t in node.inputs))
+        for node in graph.nodes
+    )
+    return replace(graph, nodes=nodes, outputs=tuple(map(last, graph.outputs)))
+
+
+def until_settled(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
+    """Repeat a rewriting until it changes nothing; each round must take something away."""
+    while (changed := step(graph)) is not graph:
+        graph = changed
+    return graph
