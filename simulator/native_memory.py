@@ -14,7 +14,7 @@ from tinysim.simulator.native_tracer import NativeTracer
 if TYPE_CHECKING:
     from tinysim.simulator.memory_system import Area, Layout
 
-_AREAS_MAX, _CACHES_MAX, _HINTS, _NONE = 16, 8, 64, 0xFF
+_AREAS_MAX, _CACHES_MAX, _HINTS, _SPANS, _NONE = 16, 8, 64, 64, 0xFF
 _IS_KNOWN, _IS_LOAD, _IS_STORE, _IS_WORD_ALIGNED, _IS_DIVIDE, _IS_SIGNED = 1, 2, 4, 8, 16, 32
 #: The disassembler's names of the general registers, by number.
 _REGISTERS = {f"r{i}": i for i in range(13)} | {"sb": 9, "sl": 10, "fp": 11, "ip": 12}
@@ -40,7 +40,7 @@ class _Cache(ctypes.Structure):
         ("ways", ctypes.c_uint32),
         ("fills_line", ctypes.c_uint32),
         ("prefetches", ctypes.c_uint32),
-        ("last_word", ctypes.c_uint32),
+        ("fetch_only", ctypes.c_uint32),
         ("next_word", ctypes.c_uint32),
         ("next_ready", ctypes.c_uint64),
         ("clock", ctypes.c_uint64),
@@ -61,6 +61,14 @@ class _Area(ctypes.Structure):
     ]
 
 
+class _Span(ctypes.Structure):
+    _fields_ = [
+        ("first", ctypes.c_uint32),
+        ("last", ctypes.c_uint32),
+        ("area", ctypes.c_void_p),
+    ]
+
+
 _OnNew = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.POINTER(_Access))
 
 
@@ -77,11 +85,11 @@ class _State(ctypes.Structure):
         ("pages", ctypes.c_void_p),
         ("fetched_first", ctypes.c_uint32),
         ("fetched_last", ctypes.c_uint32),
-        ("instructions", ctypes.c_uint64),
         ("accessed_at", ctypes.c_uint64),
         ("accessed", ctypes.c_void_p),
         ("unaligned_address", ctypes.c_uint32),
         ("unaligned_pc", ctypes.c_uint32),
+        ("spans", _Span * _SPANS),
     ]
 
 
@@ -158,12 +166,14 @@ class NativeMemory:
             row.burst_millicycles = area.burst_cycles * 1000
             row.code = _NONE if area.code is None else area.code
             row.data = _NONE if area.data is None else area.data
+        self._library.ts_memory_reset_areas(ctypes.byref(state))
         for index, cache in enumerate(layout.caches):
             row = state.caches[index]
             row.line_shift = cache.line_bytes.bit_length() - 1
             row.word_shift = cache.word_bytes.bit_length() - 1
             row.sets, row.ways = cache.lines // cache.ways, cache.ways
             row.fills_line, row.prefetches = cache.fills_line, cache.prefetches
+            row.fetch_only = all(area.data != index for area in self._timed)
             if not self._library.ts_memory_reset_cache(ctypes.byref(state), index):
                 raise SimulationError("no memory for a cache", where="simulator", fix="free some")
         if (self._is_timed, self._is_ram_timed) != (layout.is_timed, layout.is_ram_timed):

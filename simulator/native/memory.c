@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Keeps what is rare out of what is done for every instruction: that saves no registers then. */
+#define NOINLINE __attribute__((noinline))
+
 enum { HINTS = 64, AREAS_MAX = 16, CACHES_MAX = 8, NO_REGISTER = 0xFF, NO_CACHE = 0xFF };
+enum { SPANS = 64 };
 enum { PAGE_SHIFT = 12, PAGES = 1 << (32 - PAGE_SHIFT), PAGE_HALVES = 1 << (PAGE_SHIFT - 1) };
 enum {
     IS_KNOWN = 1,
@@ -50,7 +54,7 @@ typedef struct {
     uint32_t ways;
     uint32_t fills_line;       /**< a miss brings the line, not only the word */
     uint32_t prefetches;       /**< fetches read the next word ahead */
-    uint32_t last_word;        /**< that was looked up last: it is present */
+    uint32_t fetch_only;       /**< no data comes through here */
     uint32_t next_word;        /**< that is being read ahead */
     uint64_t next_ready;       /**< when it is there, in thousandths of a cycle */
     uint64_t clock;
@@ -69,6 +73,19 @@ typedef struct {
     uint64_t bursts; /**< data accesses that did not follow another one to it */
 } ts_area;
 
+/** Words of memory in a row, by number. */
+typedef struct {
+    uint32_t first;
+    uint32_t last;
+} ts_words;
+
+/** Addresses that are all in one area, or all in none. */
+typedef struct {
+    uint32_t first;
+    uint32_t last;
+    ts_area *area; /**< NULL: nothing waits here */
+} ts_span;
+
 typedef struct {
     /* Given by the host. */
     ts_tracer *tracer;
@@ -81,102 +98,150 @@ typedef struct {
     ts_cache caches[CACHES_MAX];
     /* State. */
     ts_access **pages;
-    uint32_t fetched_first; /**< the word that fetches come from */
+    uint32_t fetched_first; /**< where fetches have nothing to wait for */
     uint32_t fetched_last;
-    uint64_t instructions; /**< executed */
-    uint64_t accessed_at;  /**< the last one that accessed data, */
+    uint64_t accessed_at;    /**< count of instructions before the last one that accessed data, */
     const ts_area *accessed; /**< and where */
     uint32_t unaligned_address;
     uint32_t unaligned_pc;
+    ts_span spans[SPANS]; /**< that were looked for lately */
 } ts_memory;
 
-/** Return the wait for the word at an address, which is present afterwards. */
-static uint32_t look_up(ts_cache *cache, uint32_t address, uint32_t wait, uint64_t now, int is_fetch)
-{
-    const uint32_t word = address >> cache->word_shift;
-    if (word == cache->last_word) {
-        return 0;
-    }
-    cache->last_word = word;
-    const uint32_t tag = address >> cache->line_shift;
-    const uint32_t bit = 1U << (word & ((1U << (cache->line_shift - cache->word_shift)) - 1));
-    ts_line **const hint = &cache->hints[tag & (HINTS - 1)];
-    if (*hint && (*hint)->tag == tag && (*hint)->words & bit) {
-        (*hint)->used_at = ++cache->clock;
-        return 0;
-    }
-    ts_line *const set = &cache->lines[(tag & (cache->sets - 1)) * cache->ways];
-    ts_line *line = NULL;
-    ts_line *oldest = set;
-    for (uint32_t way = 0; way < cache->ways; way++) {
-        if (set[way].words && set[way].tag == tag) {
-            line = &set[way];
-            break;
-        }
-        if (!set[way].words || set[way].used_at < oldest->used_at) {
-            oldest = &set[way];
-            if (!oldest->words) {
-                oldest->used_at = 0;
-            }
-        }
-    }
-    if (line && line->words & bit) {
-        *hint = line;
-        line->used_at = ++cache->clock;
-        return 0;
-    }
-    if (!line) {
-        line = oldest;
-        line->tag = tag;
-        line->words = 0;
-    }
-    *hint = line;
-    line->used_at = ++cache->clock;
-    line->words = cache->fills_line ? UINT32_MAX : line->words | bit;
-    uint32_t left = wait;
-    if (is_fetch && cache->prefetches) {
-        if (word == cache->next_word) {
-            const uint64_t ahead = cache->next_ready > now ? cache->next_ready - now : 0;
-            left = ahead < wait ? (uint32_t)ahead : wait;
-        }
-        cache->next_word = word + 1;
-        cache->next_ready = now + left + 1000 + wait;
-    }
-    return left;
-}
-
-static ts_area *area_of(ts_memory *m, uint32_t address)
-{
-    for (uint32_t i = 0; i < m->area_count; i++) {
-        if (address >= m->areas[i].base && address <= m->areas[i].last) {
-            return &m->areas[i];
-        }
-    }
-    return NULL;
-}
-
-/** Now, in thousandths of a cycle: instructions of the open run count as a cycle each. */
+/**
+ * Now, in thousandths of a cycle: instructions of the open run count as a cycle each, but for the
+ * one that is about to be executed.
+ */
 static uint64_t now(ts_tracer *t)
 {
     ts_tracer_flush(t);
     return t->millicycles + t->run_stalls[STALL_FETCH] + t->run_stalls[STALL_DATA] +
-           1000ULL * t->run_instructions;
+           1000 * (t->executed - t->executed_before - 1);
 }
 
-/** Fetch from a word that is not the one fetched from last. */
-static void fetch(ts_memory *m, uint32_t address)
+static void stall(ts_memory *m, uint32_t kind, uint32_t millicycles)
 {
-    const ts_area *const area = area_of(m, address);
+    m->tracer->run_stalls[kind] += millicycles;
+    m->tracer->has_stalls |= millicycles;
+}
+
+/** Have the next word read ahead behind a fetch that missed; return what is left of its wait. */
+NOINLINE static uint32_t prefetch(ts_memory *m, ts_cache *cache, uint32_t word, uint32_t wait)
+{
+    const uint64_t time = now(m->tracer);
+    uint32_t left = wait;
+    if (word == cache->next_word) {
+        const uint64_t ahead = cache->next_ready > time ? cache->next_ready - time : 0;
+        left = ahead < wait ? (uint32_t)ahead : wait;
+    }
+    cache->next_word = word + 1;
+    cache->next_ready = time + left + 1000 + wait;
+    return left;
+}
+
+/** Search the set of a tag for its line, or else empty the one used longest ago for it. */
+NOINLINE static ts_line *search(ts_cache *cache, uint32_t tag)
+{
+    ts_line *const set = &cache->lines[(tag & (cache->sets - 1)) * cache->ways];
+    ts_line *oldest = set;
+    for (uint32_t way = 0; way < cache->ways; way++) {
+        if (set[way].words && set[way].tag == tag) {
+            return &set[way];
+        }
+        if (set[way].used_at < oldest->used_at) {
+            oldest = &set[way];
+        }
+    }
+    oldest->tag = tag;
+    oldest->words = 0;
+    return oldest;
+}
+
+/** Return the line that a word is in, or can be put in. */
+static inline ts_line *line_of(ts_cache *cache, uint32_t word)
+{
+    const uint32_t tag = word >> (cache->line_shift - cache->word_shift);
+    ts_line **const hint = &cache->hints[tag & (HINTS - 1)];
+    if (!*hint || (*hint)->tag != tag) {
+        *hint = search(cache, tag);
+    }
+    (*hint)->used_at = ++cache->clock;
+    return *hint;
+}
+
+/** Return whether a word is present in its line. It is afterwards. */
+static inline int take(const ts_cache *cache, ts_line *line, uint32_t word)
+{
+    const uint32_t bit = 1U << (word & ((1U << (cache->line_shift - cache->word_shift)) - 1));
+    if (line->words & bit) {
+        return 1;
+    }
+    line->words = cache->fills_line ? UINT32_MAX : line->words | bit;
+    return 0;
+}
+
+/** Return the area at an address, and how far around it the answer holds. */
+NOINLINE static ts_span span_around(ts_memory *m, uint32_t address)
+{
+    ts_span span = {0, UINT32_MAX, NULL};
+    for (uint32_t i = 0; i < m->area_count && !span.area; i++) {
+        ts_area *const area = &m->areas[i];
+        if (address < area->base) {
+            span.last = area->base - 1 < span.last ? area->base - 1 : span.last;
+        } else if (address > area->last) {
+            span.first = area->last + 1 > span.first ? area->last + 1 : span.first;
+        } else {
+            span.first = area->base > span.first ? area->base : span.first;
+            span.last = area->last < span.last ? area->last : span.last;
+            span.area = area;
+        }
+    }
+    return span;
+}
+
+static inline const ts_span *span_of(ts_memory *m, uint32_t address)
+{
+    ts_span *const span = &m->spans[(address >> 16 ^ address >> 26) & (SPANS - 1)];
+    if (address < span->first || address > span->last) {
+        *span = span_around(m, address);
+    }
+    return span;
+}
+
+/**
+ * Return the words of a line that are present in a row around one of them. In a cache for fetches
+ * alone nothing changes as long as fetches stay in there: the line is the one used last.
+ */
+static ts_words present_around(const ts_cache *cache, const ts_line *line, uint32_t word)
+{
+    const uint32_t count = 1U << (cache->line_shift - cache->word_shift);
+    const uint32_t position = word & (count - 1);
+    const uint64_t present = line->words & (UINT32_MAX >> (32 - count));
+    const uint32_t from_here = (uint32_t)__builtin_ctzll(~(present >> position));
+    const uint32_t to_here = (uint32_t)__builtin_clzll(~(present << (63 - position)));
+    return (ts_words){word - to_here + 1, word + from_here - 1};
+}
+
+/** Fetch from a word that is not among those fetched from last. */
+NOINLINE static void fetch(ts_memory *m, uint32_t address)
+{
+    const ts_span *const span = span_of(m, address);
+    const ts_area *const area = span->area;
     if (!area || area->code == NO_CACHE) {
-        m->fetched_first = area ? area->base : address;
-        m->fetched_last = area ? area->last : address;
+        m->fetched_first = span->first;
+        m->fetched_last = span->last;
         return;
     }
     ts_cache *const cache = &m->caches[area->code];
-    m->fetched_first = address >> cache->word_shift << cache->word_shift;
-    m->fetched_last = m->fetched_first + (1U << cache->word_shift) - 1;
-    m->tracer->run_stalls[STALL_FETCH] += 
-        look_up(cache, address, area->wait_millicycles, now(m->tracer), 1);
+    const uint32_t word = address >> cache->word_shift;
+    ts_line *const line = line_of(cache, word);
+    if (!take(cache, line, word)) {
+        const uint32_t wait = area->wait_millicycles;
+        stall(m, STALL_FETCH, cache->prefetches ? prefetch(m, cache, word, wait) : wait);
+    }
+    const ts_words fetched =
+        cache->fetch_only ? present_around(cache, line, word) : (ts_words){word, word};
+    m->fetched_first = fetched.first << cache->word_shift;
+    m->fetched_last = ((fetched.last + 1) << cache->word_shift) - 1;
 }
 
 static uint32_t register_value(const ts_memory *m, void *emulator, uint32_t number)
@@ -189,7 +254,7 @@ static uint32_t register_value(const ts_memory *m, void *emulator, uint32_t numb
     return value;
 }
 
-static void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_access *access)
+static inline void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_access *access)
 {
     uint32_t address = (uint32_t)access->displacement;
     if (access->base != NO_REGISTER) {
@@ -206,31 +271,31 @@ static void access_data(ts_memory *m, void *emulator, uint32_t pc, const ts_acce
     }
     if (address & (access->bytes - 1U) && access->bytes <= 4) { /* two accesses, or three */
         const uint32_t more = access->bytes == 4 && address & 1 ? 2 : 1;
-        m->tracer->run_stalls[STALL_DATA] += more * m->unaligned_millicycles;
+        stall(m, STALL_DATA, more * m->unaligned_millicycles);
     }
-    ts_area *const area = area_of(m, address);
+    ts_area *const area = span_of(m, address)->area;
     if (!area) {
         return;
     }
-    if (area != m->accessed || m->accessed_at + 1 != m->instructions) {
-        m->tracer->run_stalls[STALL_DATA] += area->burst_millicycles;
+    const uint64_t executed = m->tracer->executed;
+    if (area != m->accessed || m->accessed_at + 1 != executed) {
+        stall(m, STALL_DATA, area->burst_millicycles);
         area->bursts++;
     }
     m->accessed = area;
-    m->accessed_at = m->instructions;
+    m->accessed_at = executed;
     if (area->data == NO_CACHE) {
         return;
     }
     ts_cache *const cache = &m->caches[area->data];
-    const uint32_t last = address + access->bytes - 1;
+    const uint32_t last = (address + access->bytes - 1) >> cache->word_shift;
     uint32_t word = address >> cache->word_shift;
     do {
-        const uint32_t wait =
-            look_up(cache, word << cache->word_shift, area->wait_millicycles, now(m->tracer), 0);
-        if (access->flags & IS_LOAD) { /* stores are buffered */
-            m->tracer->run_stalls[STALL_DATA] += wait;
+        const int is_present = take(cache, line_of(cache, word), word);
+        if (!is_present && access->flags & IS_LOAD) { /* stores are buffered */
+            stall(m, STALL_DATA, area->wait_millicycles);
         }
-    } while (word++ != last >> cache->word_shift);
+    } while (word++ != last);
 }
 
 static uint32_t leading_zeros(uint32_t value)
@@ -252,22 +317,41 @@ static void divide(ts_memory *m, void *emulator, const ts_access *access)
     }
     if (d && n >= d) {
         const uint32_t bits = leading_zeros(d) - leading_zeros(n);
-        m->tracer->run_stalls[STALL_DIVIDE] += 1000U * (2 + bits / 4);
+        stall(m, STALL_DIVIDE, 1000 * (2 + bits / 4));
     }
 }
 
-/** The emulator's callback: an instruction of `size` bytes at `pc` is about to be executed. */
-void ts_memory_instruction(void *emulator, uint64_t pc, uint32_t size, ts_memory *m)
+/** Do what takes time in an instruction beside being fetched. */
+NOINLINE static void operate(ts_memory *m, void *emulator, uint32_t pc, const ts_access *access)
 {
-    const uint32_t address = (uint32_t)pc;
+    if (access->flags & IS_DIVIDE) {
+        divide(m, emulator, access);
+    } else {
+        access_data(m, emulator, pc, access);
+    }
+}
+
+/** Have the host decode an instruction that is seen for the first time; NULL if it cannot be. */
+static ts_access *learn(ts_memory *m, uint32_t address)
+{
     ts_access **const page = &m->pages[address >> PAGE_SHIFT];
     if (!*page && !(*page = calloc(PAGE_HALVES, sizeof **page))) {
-        ts_tracer_halt(m->tracer, emulator, STOP_LIMIT);
-        return;
+        return NULL;
     }
     ts_access *const access = &(*page)[(address >> 1) & (PAGE_HALVES - 1)];
     if (!(access->flags & IS_KNOWN)) {
         m->on_new(address, access);
+    }
+    return access;
+}
+
+/** Look at an instruction that is new, or that is not where fetches have nothing to wait for. */
+NOINLINE static void begin(ts_memory *m, void *emulator, uint32_t address, uint32_t size)
+{
+    const ts_access *const access = learn(m, address);
+    if (!access) {
+        ts_tracer_halt(m->tracer, emulator, STOP_LIMIT);
+        return;
     }
     if (address < m->fetched_first || address > m->fetched_last) {
         fetch(m, address);
@@ -275,18 +359,44 @@ void ts_memory_instruction(void *emulator, uint64_t pc, uint32_t size, ts_memory
     if (address + size - 1 > m->fetched_last) {
         fetch(m, address + size - 1);
     }
-    if (access->flags & IS_DIVIDE) {
-        divide(m, emulator, access);
-    } else if (access->bytes) {
-        access_data(m, emulator, address, access);
+    if (access->flags != IS_KNOWN) {
+        operate(m, emulator, address, access);
     }
-    m->tracer->run_instructions++;
-    m->instructions++;
+}
+
+/** The emulator's callback: an instruction of `size` bytes at `pc` is about to be executed. */
+void ts_memory_instruction(void *emulator, uint64_t pc, uint32_t size, ts_memory *m)
+{
+    const uint32_t address = (uint32_t)pc;
+    const ts_access *const page = m->pages[address >> PAGE_SHIFT];
+    m->tracer->executed++;
+    if (page && address >= m->fetched_first && address + size - 1 <= m->fetched_last) {
+        const ts_access *const access = &page[(address >> 1) & (PAGE_HALVES - 1)];
+        if (access->flags == IS_KNOWN) {
+            return;
+        }
+        if (access->flags & IS_KNOWN) {
+            operate(m, emulator, address, access);
+            return;
+        }
+    }
+    begin(m, emulator, address, size);
+}
+
+/** Forget where areas are: they have changed. */
+void ts_memory_reset_areas(ts_memory *m)
+{
+    for (uint32_t i = 0; i < SPANS; i++) {
+        m->spans[i] = (ts_span){1, 0, NULL}; /* no address is in there */
+    }
+    m->fetched_first = 1;
+    m->fetched_last = 0;
 }
 
 /** Allocate; 0 if there is no memory. */
 int ts_memory_new(ts_memory *m)
 {
+    ts_memory_reset_areas(m);
     m->pages = calloc(PAGES, sizeof *m->pages);
     return m->pages != NULL;
 }
@@ -307,10 +417,8 @@ int ts_memory_reset_cache(ts_memory *m, uint32_t index)
     free(cache->lines);
     memset(cache->hints, 0, sizeof cache->hints);
     cache->lines = calloc((size_t)cache->sets * cache->ways, sizeof *cache->lines);
-    cache->last_word = cache->next_word = UINT32_MAX;
+    cache->next_word = UINT32_MAX;
     cache->next_ready = cache->clock = 0;
-    m->fetched_first = 1;
-    m->fetched_last = 0;
     return cache->lines != NULL;
 }
 

@@ -23,13 +23,18 @@ static uint64_t slot_of(const ts_run *key, uint64_t capacity)
     return (hash ^ hash >> 29) & (capacity - 1);
 }
 
+static int is_same(const ts_run *run, const ts_run *key)
+{
+    return run->start == key->start && run->end == key->end && run->context == key->context &&
+           run->is_taken == key->is_taken;
+}
+
 static ts_run *find(ts_run *runs, uint64_t capacity, const ts_run *key)
 {
     uint64_t slot = slot_of(key, capacity);
     for (;; slot = (slot + 1) & (capacity - 1)) {
         ts_run *run = &runs[slot];
-        if (!run->is_used || (run->start == key->start && run->end == key->end &&
-                              run->context == key->context && run->is_taken == key->is_taken)) {
+        if (!run->is_used || is_same(run, key)) {
             return run;
         }
     }
@@ -155,7 +160,8 @@ static void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
     }
 }
 
-void ts_tracer_flush(ts_tracer *t)
+/** What ts_tracer_flush() does; calls within this file can be inlined. */
+static inline void flush(ts_tracer *t)
 {
     if (t->loop) {
         const uint64_t rounds = t->loop_total - t->loop_left;
@@ -165,6 +171,11 @@ void ts_tracer_flush(ts_tracer *t)
         t->loop = NULL;
         t->loop_left = 0;
     }
+}
+
+void ts_tracer_flush(ts_tracer *t)
+{
+    flush(t);
 }
 
 static uint8_t *counter_of(ts_tracer *t, uint32_t end)
@@ -220,6 +231,22 @@ static void begin_loop(ts_tracer *t, ts_run *run, uint32_t size)
     t->loop_left = t->loop_total = (uint32_t)rounds;
 }
 
+/** Return the run with a key, which is made if it is new; NULL if there is no memory. */
+static ts_run *run_of(ts_tracer *t, const ts_run *key)
+{
+    if (t->used * 4 >= t->capacity * 3 && !grow(t)) {
+        return NULL;
+    }
+    ts_run *const run = find(t->runs, t->capacity, key);
+    if (!run->is_used) {
+        *run = *key;
+        run->is_used = 1;
+        t->used++;
+        t->on_new(run);
+    }
+    return run;
+}
+
 /** Count the open run and return it; `is_taken` says that a branch has left it. */
 static ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
@@ -227,33 +254,28 @@ static ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
         return NULL;
     }
     t->is_open = 0;
-    if (t->used * 4 >= t->capacity * 3 && !grow(t)) {
+    const ts_run key = {
+        .start = t->run_start, .end = t->run_end, .context = t->context, .is_taken = is_taken};
+    const uint32_t slot = key.start >> 1 ^ key.end << 3 ^ key.context << 5;
+    ts_run **const recent = &t->recent[slot & (RECENT - 1)];
+    if (!*recent || !is_same(*recent, &key)) {
+        *recent = run_of(t, &key);
+    }
+    ts_run *const run = *recent;
+    if (!run) {
         ts_tracer_halt(t, emulator, STOP_LIMIT);
         return NULL;
     }
-    const ts_run key = {
-        .start = t->run_start, .end = t->run_end, .context = t->context, .is_taken = is_taken};
-    ts_run **const recent = &t->recent[(key.start >> 1 ^ key.context << 5) & (RECENT - 1)];
-    ts_run *run = *recent;
-    if (!run || run->start != key.start || run->end != key.end || run->context != key.context ||
-        run->is_taken != key.is_taken) {
-        run = *recent = find(t->runs, t->capacity, &key);
-    }
-    if (!run->is_used) {
-        *run = key;
-        run->is_used = 1;
-        t->used++;
-        t->on_new(run);
-    }
     run->count++;
     t->millicycles += run->millicycles;
-    if (t->run_instructions | t->has_stalls) { /* from the memory system, or from predictions */
+    t->executed_before = t->executed;
+    if (t->has_stalls) { /* from the memory system, or from predictions */
         for (int i = 0; i < STALLS; i++) {
             run->stalls[i] += t->run_stalls[i];
             t->millicycles += t->run_stalls[i];
             t->run_stalls[i] = 0;
         }
-        t->run_instructions = t->has_stalls = 0;
+        t->has_stalls = 0;
     }
     t->instructions += run->instructions;
     if (run->moves_sp) {
@@ -306,11 +328,12 @@ void ts_tracer_arrive(ts_tracer *t, uint32_t address)
 void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
 {
     const uint32_t start = (uint32_t)address;
-    if (t->loop_left && start == t->run_start && size == t->loop_size) {
+    if (t->loop_left && start == t->run_start && size == t->loop_size && !t->has_stalls) {
         t->loop_left--;
+        t->executed_before = t->executed;
         return;
     }
-    ts_tracer_flush(t);
+    flush(t);
     const uint32_t follows = t->is_open && start == t->run_end;
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
     if (is_due && !t->lets_pass) {
@@ -320,7 +343,9 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
         }
         return; /* the block does not run: it is counted when it does */
     }
-    ts_tracer_arrive(t, start);
+    if (t->is_arriving) {
+        ts_tracer_arrive(t, start);
+    }
     t->lets_pass = 0;
     if (t->mispredict_millicycles) {
         if (t->is_open) {

@@ -80,8 +80,9 @@ struct ts_tracer {
     uint32_t run_start;
     uint32_t run_end;
     uint32_t is_open;
-    uint32_t run_instructions; /**< executed so far of the open run, if the memory system counts */
-    uint32_t has_stalls;
+    uint32_t has_stalls;         /**< not 0: some of `run_stalls` are not */
+    uint64_t executed;           /**< instructions, one by one, if the memory system counts them */
+    uint64_t executed_before;    /**< the open run */
     uint64_t run_stalls[STALLS]; /**< of the open run, in thousandths of a cycle */
     uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
     uint32_t from_end;    /**< where the run ended that took it */
