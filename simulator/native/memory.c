@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Keeps what is rare out of what is done for every instruction: that saves no registers then. */
-#define NOINLINE __attribute__((noinline))
-
 enum { HINTS = 64, AREAS_MAX = 16, CACHES_MAX = 8, NO_REGISTER = 0xFF, NO_CACHE = 0xFF };
 enum { SPANS = 64 };
 enum { PAGE_SHIFT = 12, PAGES = 1 << (32 - PAGE_SHIFT), PAGE_HALVES = 1 << (PAGE_SHIFT - 1) };
@@ -100,7 +97,7 @@ typedef struct {
     ts_access **pages;
     uint32_t fetched_first; /**< where fetches have nothing to wait for */
     uint32_t fetched_last;
-    uint64_t accessed_at;    /**< count of instructions before the last one that accessed data, */
+    uint64_t accessed_at;    /**< count of instructions when one last accessed data, */
     const ts_area *accessed; /**< and where */
     uint32_t unaligned_address;
     uint32_t unaligned_pc;

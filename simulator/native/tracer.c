@@ -16,25 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t slot_of(const ts_run *key, uint64_t capacity)
+static uint64_t slot_of(const ts_key *key, uint64_t capacity)
 {
     uint64_t hash = ((uint64_t)key->start << 32 | key->end) * 0x9E3779B97F4A7C15U;
     hash ^= ((uint64_t)key->context << 1 | key->is_taken) * 0xC2B2AE3D27D4EB4FU;
     return (hash ^ hash >> 29) & (capacity - 1);
 }
 
-static int is_same(const ts_run *run, const ts_run *key)
+static inline int is_same(const ts_key *one, const ts_key *other)
 {
-    return run->start == key->start && run->end == key->end && run->context == key->context &&
-           run->is_taken == key->is_taken;
+    return one->start == other->start && one->end == other->end &&
+           one->context == other->context && one->is_taken == other->is_taken;
 }
 
-static ts_run *find(ts_run *runs, uint64_t capacity, const ts_run *key)
+static ts_run *find(ts_run *runs, uint64_t capacity, const ts_key *key)
 {
     uint64_t slot = slot_of(key, capacity);
     for (;; slot = (slot + 1) & (capacity - 1)) {
         ts_run *run = &runs[slot];
-        if (!run->is_used || is_same(run, key)) {
+        if (!run->is_used || is_same(&run->key, key)) {
             return run;
         }
     }
@@ -50,7 +50,7 @@ static int grow(ts_tracer *t)
     }
     for (uint64_t i = 0; i < t->capacity; i++) {
         if (t->runs[i].is_used) {
-            *find(runs, capacity, &t->runs[i]) = t->runs[i];
+            *find(runs, capacity, &t->runs[i].key) = t->runs[i];
         }
     }
     free(t->runs);
@@ -97,7 +97,7 @@ static uint32_t child_of(ts_tracer *t, uint32_t parent, uint32_t function)
  * The context of `function` reached from `context` by a jump: what it does counts as called by the
  * function that jumped. Functions that jump to each other in turn share contexts.
  */
-static uint32_t tail_of(ts_tracer *t, uint32_t context, uint32_t function)
+NOINLINE static uint32_t tail_of(ts_tracer *t, uint32_t context, uint32_t function)
 {
     for (uint32_t i = context; i; i = t->contexts[i].parent) {
         if (t->contexts[i].function == function) {
@@ -138,14 +138,19 @@ void ts_tracer_leave(ts_tracer *t)
     }
 }
 
+NOINLINE static void call(ts_tracer *t, uint32_t function, uint32_t return_address)
+{
+    const int is_deep = t->depth == DEPTH_MAX; /* recursion: contexts end somewhere */
+    push(t, return_address);
+    t->context = (is_deep ? tail_of : child_of)(t, t->context, function);
+    t->contexts[t->context].calls++;
+}
+
 /** Follow a taken branch to `start` in the call tree; calls return to `end`. */
-static void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
+static inline void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
 {
     if (is_call) {
-        const int is_deep = t->depth == DEPTH_MAX; /* recursion: contexts end somewhere */
-        push(t, end);
-        t->context = (is_deep ? tail_of : child_of)(t, t->context, start);
-        t->contexts[t->context].calls++;
+        call(t, start, end);
         return;
     }
     if (t->depth && t->frames[t->depth - 1].return_address == start) {
@@ -232,14 +237,14 @@ static void begin_loop(ts_tracer *t, ts_run *run, uint32_t size)
 }
 
 /** Return the run with a key, which is made if it is new; NULL if there is no memory. */
-static ts_run *run_of(ts_tracer *t, const ts_run *key)
+NOINLINE static ts_run *run_of(ts_tracer *t, const ts_key *key)
 {
     if (t->used * 4 >= t->capacity * 3 && !grow(t)) {
         return NULL;
     }
     ts_run *const run = find(t->runs, t->capacity, key);
     if (!run->is_used) {
-        *run = *key;
+        run->key = *key;
         run->is_used = 1;
         t->used++;
         t->on_new(run);
@@ -248,17 +253,16 @@ static ts_run *run_of(ts_tracer *t, const ts_run *key)
 }
 
 /** Count the open run and return it; `is_taken` says that a branch has left it. */
-static ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
+static inline ts_run *close_run(ts_tracer *t, void *emulator, uint32_t is_taken)
 {
     if (!t->is_open) {
         return NULL;
     }
     t->is_open = 0;
-    const ts_run key = {
-        .start = t->run_start, .end = t->run_end, .context = t->context, .is_taken = is_taken};
+    const ts_key key = {t->run_start, t->run_end, t->context, is_taken};
     const uint32_t slot = key.start >> 1 ^ key.end << 3 ^ key.context << 5;
     ts_run **const recent = &t->recent[slot & (RECENT - 1)];
-    if (!*recent || !is_same(*recent, &key)) {
+    if (!*recent || !is_same(&(*recent)->key, &key)) {
         *recent = run_of(t, &key);
     }
     ts_run *const run = *recent;
@@ -310,7 +314,7 @@ void ts_tracer_pause(ts_tracer *t, void *emulator, uint32_t address)
     const ts_run *const run = close_run(t, emulator, is_taken);
     if (run && is_taken) {
         t->is_arriving = 1;
-        t->from_end = run->end;
+        t->from_end = run->key.end;
         t->from_call = run->is_call;
     }
 }
@@ -324,15 +328,9 @@ void ts_tracer_arrive(ts_tracer *t, uint32_t address)
     }
 }
 
-/** The emulator's block callback: a block of `size` bytes at `address` is about to run. */
-void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
+/** A block is about to run that is not just one more round of a loop. */
+NOINLINE static void begin_block(ts_tracer *t, void *emulator, uint32_t start, uint32_t size)
 {
-    const uint32_t start = (uint32_t)address;
-    if (t->loop_left && start == t->run_start && size == t->loop_size && !t->has_stalls) {
-        t->loop_left--;
-        t->executed_before = t->executed;
-        return;
-    }
     flush(t);
     const uint32_t follows = t->is_open && start == t->run_end;
     const uint32_t is_due = t->wants_attention || t->millicycles >= t->deadline_millicycles;
@@ -361,18 +359,30 @@ void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer 
         const uint32_t is_loop = start == t->run_start && start + size == t->run_end;
         ts_run *const run = close_run(t, emulator, 1);
         if (t->stop_reason != STOP_LIMIT) {
-            follow(t, start, run && run->is_call, run ? run->end : 0);
+            follow(t, start, run && run->is_call, run ? run->key.end : 0);
         }
         if (t->stop_reason != STOP_NONE) {
             return;
         }
-        if (is_loop && run && run->context == t->context && is_settled(t, run->end)) {
+        if (is_loop && run && run->key.context == t->context && is_settled(t, run->key.end)) {
             begin_loop(t, run, size);
         }
     }
     t->run_start = start;
     t->run_end = start + size;
     t->is_open = 1;
+}
+
+/** The emulator's block callback: a block of `size` bytes at `address` is about to run. */
+void ts_tracer_block(void *emulator, uint64_t address, uint32_t size, ts_tracer *t)
+{
+    const uint32_t start = (uint32_t)address;
+    if (t->loop_left && start == t->run_start && size == t->loop_size && !t->has_stalls) {
+        t->loop_left--;
+        t->executed_before = t->executed;
+        return;
+    }
+    begin_block(t, emulator, start, size);
 }
 
 /** Forget counts, keep what runs cost and the shape of the call tree. */

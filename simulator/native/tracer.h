@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 
+/** Keeps what is rare out of what is done all the time: that has no registers to save then. */
+#define NOINLINE __attribute__((noinline))
+
 enum { RECENT = 1024, DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
 
 /** Why the tracer itself has stopped the emulator. */
@@ -26,12 +29,16 @@ typedef struct {
     uint32_t target;
 } ts_branch;
 
-/** A run in one context. `is_taken` is part of the key; 0 only for the piece before a stop. */
+/** Which run, in which context. `is_taken` is 0 only for the piece before a stop. */
 typedef struct {
     uint32_t start;
     uint32_t end;
     uint32_t context;
     uint32_t is_taken;
+} ts_key;
+
+typedef struct {
+    ts_key key;
     uint64_t count;
     uint64_t stalls[STALLS]; /**< thousandths of a cycle, of all executions */
     uint64_t millicycles;  /**< of one execution, without stalls */
