@@ -16,7 +16,7 @@ setup(
         Extension(
             "tinysim.simulator._tracer",
             sources=["simulator/native/memory.c", "simulator/native/tracer.c"],
-            depends=["simulator/native/tracer.h"],
+            depends=["simulator/native/cache.h", "simulator/native/tracer.h"],
             extra_compile_args=["-O2"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,

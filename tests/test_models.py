@@ -150,8 +150,13 @@ def test_arena_goes_to_the_first_ram_that_takes_it() -> None:
     assert used["dtcm"]["arena"] == small.arena_bytes and "arena" not in used["sram"]
 
 
-def test_arena_goes_to_larger_ram_when_the_first_is_full(shared: Path) -> None:
-    large = tinysim.run(shared / "models" / "mlperf_vww_int8.tflite", "disco_f746ng")
+def test_arena_goes_to_larger_ram_when_the_first_is_full() -> None:
+    board = load_board("disco_f746ng")
+    regions = tuple(
+        replace(region, size_bytes=16_384) if region.name == "dtcm" else region
+        for region in board.regions
+    )
+    large = tinysim.run(DEMO_MODEL, replace(board, regions=regions))
     used = {region.name: region.used for region in large.regions}
     assert used["sram"]["arena"] == large.arena_bytes and used["dtcm"].keys() == {"stack"}
     assert large.fits
