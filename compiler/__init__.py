@@ -9,23 +9,42 @@ from pathlib import Path
 from tinysim.boards import Board
 from tinysim.compiler.emit import emit_c, layer_symbols, tensor_infos
 from tinysim.compiler.graph import Graph
-from tinysim.compiler.memory import plan_memory
+from tinysim.compiler.memory import directed, plan_memory
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.toolchain import build
 from tinysim.firmware import Firmware, Target
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What the user may choose of how a model is compiled.
+
+    ``optimize`` is ``speed`` or ``size``, ``planner`` one of ``compiler.memory.PLANNERS``;
+    ``keeps_constant_channels`` computes even what is the same for every input.
+    """
+
+    optimize: str = "speed"
+    planner: str = "search"
+    keeps_constant_channels: bool = False
+
+
+DEFAULT = Choices()
+
+
 @dataclass(frozen=True, eq=False)
 class Compilation:
-    """A compiled model: the graph as it was read, the image, and every file behind it."""
+    """A compiled model: the graph as it was read and as it is computed, the image, all files."""
 
     graph: Graph
+    lowered: Graph
     firmware: Firmware
     files: Mapping[str, bytes]
 
 
-def compile_model(path: Path, board: Board, target: Target, optimize: str = "speed") -> Compilation:
+def compile_model(
+    path: Path, board: Board, target: Target, choices: Choices = DEFAULT
+) -> Compilation:
     """Compile a model for a board.
 
     Parameters
@@ -34,8 +53,8 @@ def compile_model(path: Path, board: Board, target: Target, optimize: str = "spe
         A model file; see ``compiler/readers``.
     board, target
         Where the code runs, and the compiler flags of its core.
-    optimize
-        ``speed`` or ``size``.
+    choices
+        What the user wants otherwise than usual.
 
     Raises
     ------
@@ -44,16 +63,17 @@ def compile_model(path: Path, board: Board, target: Target, optimize: str = "spe
         for the board compiles all the same.
     """
     original = read_model(path)
-    graph = run_passes(original)
+    graph = run_passes(original, choices.keeps_constant_channels)
     calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
-    plan = plan_memory(graph, calls)
+    plan = plan_memory(graph, calls, choices.planner)
+    calls = directed(calls, plan)
     sources = emit_c(graph, plan, calls)
-    image = build(sources, board, target, plan.arena_bytes, optimize)
+    image = build(sources, board, target, plan.arena_bytes, choices.optimize)
     firmware = Firmware(
         model_name=path.name,
         model_sha256=graph.sha256,
         elf=image.elf,
-        layers=layer_symbols(graph, calls),
+        layers=layer_symbols(graph, plan, calls),
         inputs=tensor_infos(graph.inputs, plan),
         outputs=tensor_infos(graph.outputs, plan),
         sections=image.sections,
@@ -70,4 +90,4 @@ def compile_model(path: Path, board: Board, target: Target, optimize: str = "spe
         "firmware.map": image.map_text.encode(),
         "libmodel.a": image.library,
     }
-    return Compilation(original, firmware, files)
+    return Compilation(original, graph, firmware, files)

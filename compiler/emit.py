@@ -30,7 +30,9 @@ class _Specialised:
     passed: tuple[str, ...]
 
 
-def layer_symbols(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> tuple[LayerSymbol, ...]:
+def layer_symbols(
+    graph: Graph, plan: MemoryPlan, calls: Sequence[tuple[KernelCall, ...]]
+) -> tuple[LayerSymbol, ...]:
     """Name the function of every layer."""
     return tuple(
         LayerSymbol(
@@ -39,7 +41,7 @@ def layer_symbols(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> tupl
             op=node.op.tflite,
             kernel=" + ".join(dict.fromkeys(call.kernel for call in parts)),
             symbol=f"ts_layer_{index:03d}",
-            output_shape=node.outputs[0].shape,
+            outputs=tensor_infos(node.outputs, plan),
             macs=node.op.macs(node.inputs, node.outputs),
         )
         for index, (node, parts) in enumerate(zip(graph.nodes, calls, strict=True))
@@ -71,7 +73,9 @@ def emit_c(
     constants = _Constants()
     kernels: dict[_Specialised, int] = {}
     layers = []
-    for index, (parts, symbol) in enumerate(zip(calls, layer_symbols(graph, calls), strict=True)):
+    for index, (parts, symbol) in enumerate(
+        zip(calls, layer_symbols(graph, plan, calls), strict=True)
+    ):
         called = []
         for call in parts:
             arguments = [_at(plan.offsets[tensor.id]) for tensor in call.inputs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +117,13 @@ class Session:
             bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
         )
 
+    def trace(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], ...]]:
+        """Run one inference layer by layer and yield what each one has written."""
+        self._put(inputs)
+        for layer in self.firmware.layers:
+            self.machine.call(self._image.symbol(layer.symbol).address, self._arena)
+            yield tuple(self._read(info) for info in layer.outputs)
+
     def snapshot(self) -> Snapshot:
         """Note what variables, arena and stack hold, so that it can be had again."""
         symbol = self._image.symbol
@@ -133,9 +140,12 @@ class Session:
             self.machine.write(address, held)
 
     def _invoke(self, inputs: Sequence[NDArray[Any]]) -> None:
+        self._put(inputs)
+        self.machine.call(self._entry, self._arena)
+
+    def _put(self, inputs: Sequence[NDArray[Any]]) -> None:
         for info, value in zip(self.firmware.inputs, inputs, strict=True):
             self.machine.write(self._arena + info.offset_bytes, value.tobytes())
-        self.machine.call(self._entry, self._arena)
 
     def _is_start_cold(self) -> bool:
         """Tell whether filling empty caches may show in the cycles of one inference."""

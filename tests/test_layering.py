@@ -20,8 +20,12 @@ MAY_IMPORT = {
     "traces": {"errors", "boards", "simulator"},
     "report": {"errors", "simulator"},
     "api": {"__version__", "boards", "compiler", "report", "simulator", "traces"},
+    "layerwise": {"boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
-    "cli": {"__version__", "api", "boards", "compiler", "errors", "report", "simulator", "traces"},
+    "cli": {
+        *("__version__", "api", "boards", "compiler", "errors", "layerwise", "report"),
+        *("simulator", "traces"),
+    },
     "__main__": {"cli"},
 }
 

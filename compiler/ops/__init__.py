@@ -96,6 +96,10 @@ class Operator(ABC):
     kernels: ClassVar[Mapping[DType, tuple[str, ...]]]
     #: Operators that only rename memory: a pass takes them out.
     is_view: ClassVar[bool] = False
+    #: Operators whose output's element depends on the inputs' elements of the same place only.
+    is_elementwise: ClassVar[bool] = False
+    #: Operators whose outputs are known once shapes are.
+    depends_on_shapes_only: ClassVar[bool] = False
     _registry: ClassVar[dict[str, type[Operator]]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tinysim.compiler.graph import Graph, Node, Tensor, defects
+from tinysim.compiler.passes.fold_constants import fold_constants
+from tinysim.compiler.passes.fold_scale import fold_scale
+from tinysim.compiler.passes.fuse_activation import fuse_activation
+from tinysim.compiler.passes.move_transposes import move_transposes
 from tinysim.errors import ModelError
 
 
@@ -50,11 +54,18 @@ def remove_dead_nodes(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(reversed(kept)), removed=tuple(removed))
 
 
-#: The whole list, in order.
-PASSES: tuple[Callable[[Graph], Graph], ...] = (remove_dead_nodes, remove_views)
+#: The whole list, in order; views go once for the passes that look through them, once at the end.
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    fold_constants,
+    remove_dead_nodes,
+    move_transposes,
+    fold_scale,
+    fuse_activation,
+    remove_views,
+)
 
 
-def run_passes(graph: Graph) -> Graph:
+def run_passes(graph: Graph, keeps_constant_channels: bool = False) -> Graph:
     """Run every pass; a pass that breaks the graph is a bug and stops here."""
     for rewrite in PASSES:
         graph = rewrite(graph)

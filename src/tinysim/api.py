@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinysim import __version__
 from tinysim.boards import Board, load_board, without_banks
-from tinysim.compiler import Compilation, compile_model
+from tinysim.compiler import Choices, Compilation, compile_model
 from tinysim.compiler.reference import Reference
 from tinysim.report import render
 from tinysim.simulator import (
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 Arrays = Sequence[NDArray[Any]]
 
 
+class ChoiceArguments(TypedDict, total=False):
+    """The fields of ``Choices`` as keyword arguments."""
+
+    optimize: str
+    planner: str
+    keeps_constant_channels: bool
+
+
 class Result(Profile):
     """A profile that shows itself in notebooks."""
 
@@ -49,11 +57,11 @@ def run(
     board: str | Board,
     *,
     inputs: Arrays | None = None,
-    optimize: str = "speed",
     avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
+    **choices: Unpack[ChoiceArguments],
 ) -> Result:
     """Compile a model, run one inference on an emulated board, and say what it cost.
 
@@ -66,8 +74,6 @@ def run(
     inputs
         One array an input, in the model's shapes; real numbers are quantized. Seeded random
         numbers if not given.
-    optimize
-        ``speed`` or ``size``.
     limits
         When to give up on a run that does not end.
     avoid
@@ -77,6 +83,8 @@ def run(
         None takes what the board needs.
     on_stage
         Called with the name of each stage as it begins.
+    **choices
+        Fields of ``tinysim.compiler.Choices``: ``optimize``, ``planner``, ...
 
     Returns
     -------
@@ -94,11 +102,11 @@ def run(
             model,
             board,
             batches,
-            optimize=optimize,
             avoid=avoid,
             limits=limits,
             fidelity=fidelity,
             on_stage=on_stage,
+            **choices,
         )
     )
 
@@ -108,17 +116,17 @@ def run_each(
     board: str | Board,
     batches: Sequence[Arrays] | None = None,
     *,
-    optimize: str = "speed",
     avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
+    **choices: Unpack[ChoiceArguments],
 ) -> Iterator[Result]:
     """Compile once and yield a profile for each set of inputs, on one booted board."""
     description = without_banks(_board(board), avoid)
     core = load_core(description.core)
     on_stage("compiling")
-    compilation = compile_model(Path(model), description, core.target, optimize)
+    compilation = compile_model(Path(model), description, core.target, Choices(**choices))
     infos = compilation.firmware.inputs
     where = Path(model).name
     ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
@@ -176,11 +184,13 @@ def run_firmware(
     )
 
 
-def compile(model: str | Path, board: str | Board, *, optimize: str = "speed") -> Compilation:
+def compile(
+    model: str | Path, board: str | Board, **choices: Unpack[ChoiceArguments]
+) -> Compilation:
     """Compile a model for a board: ``.files`` holds sources, library, ELF and map."""
     description = _board(board)
     target = load_core(description.core).target
-    return compile_model(Path(model), description, target, optimize)
+    return compile_model(Path(model), description, target, Choices(**choices))
 
 
 def _board(board: str | Board) -> Board:

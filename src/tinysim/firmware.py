@@ -59,8 +59,13 @@ class LayerSymbol:
     op: str
     kernel: str
     symbol: str
-    output_shape: tuple[int, ...]
+    outputs: tuple[TensorInfo, ...]
     macs: int
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the first output."""
+        return self.outputs[0].shape
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tinysim import __version__
 from tinysim.cli.accuracy import accuracy
 from tinysim.cli.boards import boards
 from tinysim.cli.compile import compile
+from tinysim.cli.diff import diff
 from tinysim.cli.doctor import doctor
 from tinysim.cli.ops import ops
 from tinysim.cli.run import run
@@ -33,7 +34,7 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, compile, boards, ops, accuracy, doctor):
+for _command in (run, compile, diff, boards, ops, accuracy, doctor):
     app.command()(_command)
 
 

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from tinysim.cli.files import write_folder
-from tinysim.cli.options import ModelArgument, OptimizeOption, check_optimize
+from tinysim.cli.options import (
+    KeepConstantChannelsOption,
+    ModelArgument,
+    OptimizeOption,
+    PlannerOption,
+    check_choices,
+)
 
 
 def compile(
@@ -16,6 +22,8 @@ def compile(
     board: Annotated[str, typer.Option("--board", "-b", help="Board to compile for.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
     optimize: OptimizeOption = "speed",
+    planner: PlannerOption = "search",
+    keep_constant_channels: KeepConstantChannelsOption = False,
 ) -> None:
     """Write the C sources, static library, ELF and map of a model for a board.
 
@@ -23,8 +31,14 @@ def compile(
     """
     import tinysim
 
-    check_optimize(optimize)
-    compilation = tinysim.compile(model, board, optimize=optimize)
+    check_choices(optimize, planner)
+    compilation = tinysim.compile(
+        model,
+        board,
+        optimize=optimize,
+        planner=planner,
+        keeps_constant_channels=keep_constant_channels,
+    )
     write_folder(output, dict(compilation.files))
     firmware = compilation.firmware
     typer.echo(

@@ -7,16 +7,25 @@ from typing import Annotated
 
 import typer
 
-ModelArgument = Annotated[Path, typer.Argument(help="Model file (.tflite).", show_default=False)]
+ModelArgument = Annotated[Path, typer.Argument(help="Model file.", show_default=False)]
 OptimizeOption = Annotated[str, typer.Option(help="speed or size.")]
+PlannerOption = Annotated[
+    str, typer.Option(help="Memory planner: search, exact (slow, proved), greedy or first-fit.")
+]
+KeepConstantChannelsOption = Annotated[
+    bool, typer.Option(help="Compute channels even if they are the same for every input.")
+]
 
 
-def check_optimize(optimize: str) -> None:
-    """Refuse what the compiler has no flags for."""
+def check_choices(optimize: str, planner: str) -> None:
+    """Refuse what the compiler does not know."""
+    from tinysim.compiler.memory import PLANNERS
     from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
 
     if optimize not in OPTIMIZE_FLAGS:
         raise typer.BadParameter(f"--optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {optimize}")
+    if planner not in PLANNERS:
+        raise typer.BadParameter(f"--planner is {' or '.join(PLANNERS)}, not {planner}")
 
 
 def seconds(text: str) -> float:

@@ -10,7 +10,14 @@ import typer
 from tinysim.cli.console import StandardTerminal, console, plain_table, progress
 from tinysim.cli.files import check_writable, read_array, read_text, write_file, write_text
 from tinysim.cli.firmware import report_firmware
-from tinysim.cli.options import ModelArgument, OptimizeOption, check_optimize, seconds
+from tinysim.cli.options import (
+    KeepConstantChannelsOption,
+    ModelArgument,
+    OptimizeOption,
+    PlannerOption,
+    check_choices,
+    seconds,
+)
 from tinysim.errors import InternalError
 
 if TYPE_CHECKING:
@@ -34,10 +41,13 @@ def run(
         int | None, typer.Option(min=0, help="Show only this many of the slowest layers.")
     ] = None,
     input: Annotated[
-        Path | None, typer.Option(help="Input as .npy; seeded random numbers if not given.")
+        list[Path] | None,
+        typer.Option(help="Input as .npy, one an input; seeded random numbers if not given."),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the model's output as .npy.")] = None,
     optimize: OptimizeOption = "speed",
+    planner: PlannerOption = "search",
+    keep_constant_channels: KeepConstantChannelsOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     function: Annotated[
         str | None, typer.Option(help="Firmware: profile one execution of a function.")
@@ -114,13 +124,26 @@ def run(
         report_firmware(profiles_of_firmware, json, flame, uart_out, quiet)
         return
 
-    check_optimize(optimize)
+    check_choices(optimize, planner)
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
     if len(names) > 1 and output is not None:
         raise typer.BadParameter("--output goes with one board")
-    profiles = [
-        _run_one(model, name, input, optimize, avoid or [], fidelity, quiet) for name in names
-    ]
+    inputs = [read_array(path) for path in input] if input else None
+    profiles: list[Profile] = []
+    for name in names:
+        with progress(name, quiet) as on_stage:
+            profile = tinysim.run(
+                model,
+                name,
+                inputs=inputs,
+                avoid=avoid or [],
+                fidelity=fidelity,
+                on_stage=on_stage,
+                optimize=optimize,
+                planner=planner,
+                keeps_constant_channels=keep_constant_channels,
+            )
+        profiles.append(profile)
     if json is not None:
         _write_json(profiles, json)
     if output is not None:
@@ -135,31 +158,6 @@ def run(
         )
     if not all(profile.fits for profile in profiles):
         raise typer.Exit(DOES_NOT_FIT)
-
-
-def _run_one(
-    model: Path,
-    board: str,
-    input: Path | None,
-    optimize: str,
-    avoid: list[str],
-    fidelity: int | None,
-    quiet: bool,
-) -> Profile:
-    """Run on one board, with progress on a terminal."""
-    import tinysim
-
-    inputs = None if input is None else [read_array(input)]
-    with progress(board, quiet) as on_stage:
-        return tinysim.run(
-            model,
-            board,
-            inputs=inputs,
-            optimize=optimize,
-            avoid=avoid,
-            fidelity=fidelity,
-            on_stage=on_stage,
-        )
 
 
 def _show(profiles: list[Profile], layers: int | None, quiet: bool) -> None:
