@@ -50,6 +50,44 @@ def requantize(acc: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
     )
 
 
+#: How the kernels round what they scale, by name; the numbers stand in ``kernels/quant.h`` too.
+ROUNDINGS = {"double": 0, "single": 1, "float": 2}
+
+
+def requantize_as(acc: Ints, multiplier: Ints | int, shift: Ints | int, rounding: int) -> Ints:
+    """Scale int32 accumulators with the rounding of one of ``ROUNDINGS``."""
+    return (requantize, requantize_once, requantize_float)[rounding](acc, multiplier, shift)
+
+
+def requantize_once(acc: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """Scale int32 accumulators by Q0.31 multipliers, rounding once, halves up; shift <= 30."""
+    product = acc.astype(np.int64) * np.asarray(multiplier, np.int64)
+    right = 31 - np.asarray(shift, np.int64)
+    return wrap_int32((product + (np.int64(1) << (right - 1))) >> right)
+
+
+def requantize_float(acc: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """Scale int32 accumulators by floats that were split, in single precision, halves to even."""
+    scale = np.ldexp(np.asarray(multiplier, np.float32), np.asarray(shift, np.int32) - 31)
+    product = acc.astype(np.float32) * scale.astype(np.float32)
+    rounded = np.rint(product).astype(np.float64)
+    limited: Ints = np.clip(rounded, -(2**31), 2**31 - 1).astype(np.int64)
+    return limited
+
+
+def reduced_multiplier(multiplier: int) -> int:
+    """Return the 15 bits of a Q0.31 multiplier that 64-bit accumulators are scaled by."""
+    return min((multiplier + 2**15) >> 16, 2**15 - 1)
+
+
+def requantize_wide(acc: Ints, reduced: Ints | int, shift: Ints | int) -> Ints:
+    """Scale int64 accumulators by Q0.15 multipliers, rounding once, halves up; shift <= 8."""
+    product = acc.astype(np.int64) * np.asarray(reduced, np.int64)
+    right = 15 - np.asarray(shift, np.int64)
+    with np.errstate(over="ignore"):
+        return wrap_int32((product + (np.int64(1) << (right - 1))) >> right)
+
+
 def high_mul(a: Ints, b: Ints | int) -> Ints:
     """Return the rounded high half of ``2 * a * b`` (saturating, doubling), of int32 values."""
     product = a.astype(np.int64) * np.asarray(b, np.int64)
@@ -72,23 +110,38 @@ def wrap_int32(x: Ints) -> Ints:
     return ((x + 2**31) & 0xFFFF_FFFF) - 2**31
 
 
-def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the int8 range that a fused activation leaves."""
-    bounds = {
-        "NONE": (None, None),
-        "RELU": (0.0, None),
-        "RELU6": (0.0, 6.0),
-        "RELU_N1_TO_1": (-1.0, 1.0),
-    }
-    low, high = bounds[activation]
-    lowest = -128 if low is None else max(-128, zero_point + _steps(low, scale))
-    highest = 127 if high is None else min(127, zero_point + _steps(high, scale))
+#: The real numbers between which a fused activation leaves the output.
+_BOUNDS: dict[str, tuple[float | None, float | None]] = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
+def activation_range(
+    activation: str, scale: float, zero_point: int, bits: int = 8
+) -> tuple[int, int]:
+    """Return the range of a signed type of ``bits`` that a fused activation leaves."""
+    low, high = _BOUNDS[activation]
+    least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    lowest = least if low is None else max(least, zero_point + _steps(low, scale))
+    highest = most if high is None else min(most, zero_point + _steps(high, scale))
     return lowest, highest
+
+
+def float_activation_range(activation: str) -> tuple[float, float]:
+    """Return the range of floats that a fused activation leaves; infinities never pass."""
+    low, high = _BOUNDS[activation]
+    most = float(np.finfo(np.float32).max)
+    return -most if low is None else low, most if high is None else high
 
 
 def _steps(real: float, scale: float) -> int:
     """Return how many steps of ``scale`` a real number is, divided in single precision."""
-    return _round_half_away(float(np.float32(real) / np.float32(scale)))
+    with np.errstate(over="ignore", divide="ignore"):
+        steps = float(np.float32(real) / np.float32(scale))
+    return _round_half_away(min(max(steps, -(2.0**31)), 2.0**31))
 
 
 def _round_half_away(x: float) -> int:

@@ -26,7 +26,9 @@ typedef struct {
     int32_t pad_top;          /**< rows of padding above the input, >= 0 */
     int32_t pad_left;         /**< columns of padding left of the input, >= 0 */
     int32_t input_offset;     /**< -zero_point of the input, [-127, 128] */
+    int32_t filter_offset;    /**< -zero_point of the filter, [-127, 128] */
     int32_t output_offset;    /**< zero_point of the output, [-128, 127] */
+    int32_t rounding;         /**< TS_ROUND_TWICE, TS_ROUND_ONCE or TS_ROUND_FLOAT */
     int32_t activation_min;   /**< [-128, 127] */
     int32_t activation_max;   /**< [activation_min, 127] */
     int32_t depth_multiplier; /**< output channels of an input channel: O = C * this, > 0 */
@@ -52,15 +54,15 @@ ts_depthwise_conv_2d_s8_window(const ts_depthwise_conv_2d_s8_params *params, con
             const int32_t x = columns.origin + j * params->dilation_w;
             const int32_t value = image[(y * params->input_w + x) * params->input_c];
             const int32_t weight = filter[(i * params->filter_w + j) * output_c];
-            acc += (uint32_t)(weight * (value + params->input_offset));
+            acc += (uint32_t)((weight + params->filter_offset) * (value + params->input_offset));
         }
     }
     return acc;
 }
 
 /**
- * @brief `output[n,y,x,o] = clamp(requantize(bias[o] + sum filter[i,j,o] * (input[n,y',x',c] +
- * input_offset)) + output_offset)` for c = o / depth_multiplier.
+ * @brief `output[n,y,x,o] = clamp(requantize(bias[o] + sum (filter[i,j,o] + filter_offset) *
+ * (input[n,y',x',c] + input_offset)) + output_offset)` for c = o / depth_multiplier.
  *
  * Here y' = y * stride_h - pad_top + i * dilation_h, and x' alike; the padding adds nothing.
  *
@@ -90,14 +92,13 @@ ts_depthwise_conv_2d_s8(const ts_depthwise_conv_2d_s8_params *params, const int8
                 int32_t o = 0;
                 for (int32_t c = 0; c < params->input_c; c++) {
                     for (int32_t k = 0; k < params->depth_multiplier; k++) {
-                        const uint32_t acc =
+                        const uint32_t sum =
                             ts_depthwise_conv_2d_s8_window(params, image + c, filter + o, rows,
                                                            columns, (uint32_t)channels[o].bias);
-                        const int32_t scaled = ts_requantize(
-                            ts_wrap_s32(acc), channels[o].multiplier, channels[o].shift);
-                        *output++ =
-                            ts_offset_clamp_s8(scaled, params->output_offset,
-                                               params->activation_min, params->activation_max);
+                        *output++ = ts_offset_clamp_s8(
+                            ts_requantize_as(ts_wrap_s32(sum), channels[o].multiplier,
+                                             channels[o].shift, params->rounding),
+                            params->output_offset, params->activation_min, params->activation_max);
                         o++;
                     }
                 }

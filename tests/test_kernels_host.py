@@ -52,7 +52,9 @@ CORES = ["cortex-m0plus", "cortex-m4"]
 C_TYPES = {
     CHANNEL: "ts_channel",
     np.dtype("int8"): "int8_t",
+    np.dtype("int16"): "int16_t",
     np.dtype("int32"): "int32_t",
+    np.dtype("int64"): "int64_t",
     np.dtype("float32"): "float",
 }
 #: A tensor that is computed at run time: its values and quantization.
@@ -68,6 +70,14 @@ ARITHMETIC = {
     "high_mul": ("ts_high_mul(a[i], b[i])", "int32_t", "int32_t"),
     "shift_right": ("ts_rounding_shift_right(a[i], b[i])", "int32_t", "int32_t"),
     "requantize": ("ts_requantize(a[i], b[i], c[i])", "int32_t", "int32_t"),
+    "requantize_once": ("ts_requantize_once(a[i], b[i], c[i])", "int32_t", "int32_t"),
+    "requantize_float": ("ts_requantize_float(a[i], b[i], c[i])", "int32_t", "int32_t"),
+    "requantize_wide": (
+        "ts_requantize_wide(a[i], (int32_t)b[i], (int32_t)c[i])",
+        "int64_t",
+        "int64_t",
+    ),
+    "round_even": ("(float)ts_round_even(a[i])", "float", "float"),
     "exp": ("ts_exp_f32(a[i])", "float", "float"),
     "log": ("ts_log_f32(a[i])", "float", "float"),
     "reciprocal": ("ts_softmax_s8_reciprocal(a[i])", "int32_t", "int32_t"),
@@ -637,6 +647,59 @@ def test_requantize_equals_the_compiler_s(
     multipliers, shifts = np.full_like(acc, multiplier), np.full_like(acc, shift)
     expected = quantize.requantize(acc, multiplier, shift)
     np.testing.assert_array_equal(many(host, "requantize", acc, multipliers, shifts), expected)
+
+
+@examples
+@given(seed=SEEDS, shift=st.integers(-31, 30), multiplier=st.integers(2**30, 2**31 - 1))
+def test_requantize_once_equals_the_compiler_s(
+    host: ctypes.CDLL, seed: int, shift: int, multiplier: int
+) -> None:
+    acc = int32_arrays(seed, 1000)
+    multipliers, shifts = np.full_like(acc, multiplier), np.full_like(acc, shift)
+    found = many(host, "requantize_once", acc, multipliers, shifts)
+    np.testing.assert_array_equal(found, quantize.requantize_once(acc, multiplier, shift))
+    if shift <= 0:
+        exact = [(int(x) * multiplier * 2 + 2 ** (31 - shift)) >> (32 - shift) for x in acc]
+        np.testing.assert_array_equal(found, exact)
+
+
+@examples
+@given(seed=SEEDS, scale=st.floats(2.0**-32, 2.0**29, width=32))
+def test_requantize_float_is_a_float_product_rounded_to_even(
+    host: ctypes.CDLL, seed: int, scale: float
+) -> None:
+    multiplier, shift = quantize.quantize_multiplier(scale)
+    acc = int32_arrays(seed, 1000)
+    multipliers, shifts = np.full_like(acc, multiplier), np.full_like(acc, shift)
+    found = many(host, "requantize_float", acc, multipliers, shifts)
+    product = np.rint(acc.astype(np.float32) * np.float32(scale)).astype(np.float64)
+    expected = np.clip(product, -(2**31), 2**31 - 1)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, quantize.requantize_float(acc, multiplier, shift))
+
+
+@examples
+@given(seed=SEEDS, shift=st.integers(-31, 8), multiplier=st.integers(2**30, 2**31 - 1))
+def test_requantize_wide_equals_the_compiler_s(
+    host: ctypes.CDLL, seed: int, shift: int, multiplier: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    acc = rng.integers(-(2**63), 2**63 - 1, 1000, np.int64) >> rng.integers(0, 63, 1000)
+    reduced = quantize.reduced_multiplier(multiplier)
+    assert 2**14 <= reduced < 2**15
+    constants = np.full_like(acc, reduced), np.full_like(acc, shift)
+    expected = quantize.requantize_wide(acc, reduced, shift)
+    np.testing.assert_array_equal(many(host, "requantize_wide", acc, *constants), expected)
+
+
+def test_halves_are_rounded_to_even(host: ctypes.CDLL) -> None:
+    near = np.arange(-2000, 2000, dtype=np.float32) / 4
+    large = np.float32(2.0) ** np.arange(20, 32, dtype=np.float32)
+    x = np.concatenate([near, large - 0.5, large + 0.5, -large - 0.5, 0.5 - large])
+    x = np.concatenate([x, np.nextafter(x, np.float32(0)), np.nextafter(x, np.float32(1e38))])
+    x = x.astype(np.float32)
+    expected = np.clip(np.rint(x).astype(np.float64), -(2**31), 2**31 - 1).astype(np.float32)
+    np.testing.assert_array_equal(many(host, "round_even", x), expected)
 
 
 def test_high_mul_equals_the_compiler_s(host: ctypes.CDLL) -> None:

@@ -163,13 +163,13 @@ def test_tensor_that_makes_no_sense_is_named(tensor: TensorSpec, what: str) -> N
     assert what in refusal(build_model([tensor, out], operators, [0], [1]))
 
 
-def test_grouped_convolution_and_zero_stride_are_refused() -> None:
-    weights = constant(np.ones((4, 1, 1, 1), np.int8), (0.5,))
-    bias = constant(np.zeros(4, np.int32), (0.25,))
-    tensors = [int8((1, 4, 4, 2)), weights, bias, int8((1, 4, 4, 4))]
+def test_uneven_groups_and_zero_stride_are_refused() -> None:
+    weights = constant(np.ones((3, 1, 1, 1), np.int8), (0.5,))
+    bias = constant(np.zeros(3, np.int32), (0.25,))
+    tensors = [int8((1, 4, 4, 2)), weights, bias, int8((1, 4, 4, 3))]
     options = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
     convolution = OperatorSpec("CONV_2D", [0, 1, 2], [3], options)
-    assert "grouped convolution" in refusal(build_model(tensors, [convolution], [0], [3]))
+    assert "does not divide over groups" in refusal(build_model(tensors, [convolution], [0], [3]))
     still = convolution._replace(options={**options, "StrideH": 0})
     assert "stride_h is 0" in refusal(build_model(tensors, [still], [0], [3]))
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinysim.compiler.graph import Array, DType, Tensor
 from tinysim.compiler.ops import Inputs, KernelCall, Operator, Options
 from tinysim.compiler.ops._weights import (
-    channel_table,
-    per_channel_multipliers,
-    scale_and_clamp,
+    centred,
+    finish,
+    matrix_sums,
+    output_params,
+    packed_constants,
     weight_problems,
 )
-from tinysim.compiler.quantize import activation_range
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,15 @@ class FullyConnected(Operator):
     """
 
     tflite = "FULLY_CONNECTED"
-    kernels = {DType.INT8: ("fully_connected_s8",)}
+    kernels = {
+        DType.INT8: ("fully_connected_s8",),
+        DType.INT16: ("fully_connected_s16",),
+        DType.FLOAT32: ("fully_connected_f32",),
+    }
 
     activation: str
-    weights_format: int
+    weights_format: int = 0
+    rounding: str = "double"
 
     @classmethod
     def from_tflite(cls, options: Options) -> FullyConnected:
@@ -39,8 +43,10 @@ class FullyConnected(Operator):
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check types and that the sizes go together."""
-        x, filter_, bias = (*inputs, None)[:3]
-        yield from weight_problems(x, filter_, bias, outputs[0], channel_axis=0)
+        x, filter_, bias = (*inputs, None, None)[:3]
+        yield from weight_problems(
+            x, filter_, bias, outputs[0], channel_axis=0, rounding=self.rounding
+        )
         if self.weights_format != 0:
             yield "shuffled weights have no kernel"
         if x is None or filter_ is None:
@@ -59,32 +65,25 @@ class FullyConnected(Operator):
     def reference(
         self, inputs: Inputs, outputs: tuple[Tensor, ...], values: tuple[Array | None, ...]
     ) -> tuple[Array, ...]:
-        """Multiply in double, which is exact for int8 products."""
+        """Multiply the rows of the input by the filter."""
         x, filter_ = inputs[0], inputs[1]
         assert x is not None and filter_ is not None and filter_.data is not None
         (call,) = self.lower(inputs, outputs)
         assert values[0] is not None
-        centred = values[0].reshape(-1, filter_.shape[1]).astype(np.float64) - x.zero_point
-        acc = centred @ filter_.data.T.astype(np.float64)
-        low, high = call.params["activation_min"], call.params["activation_max"]
-        y = scale_and_clamp(acc, call.constants[1], outputs[0], int(low), int(high))
+        rows = centred(values[0], x).reshape(-1, filter_.shape[1])
+        y = finish(matrix_sums(rows, centred(filter_.data, filter_)), call)
         return (y.reshape(outputs[0].shape),)
 
     def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
-        """Call the int8 kernel with the sizes as literals."""
+        """Call the kernel of the type with the sizes as literals."""
         x, filter_, bias = (*inputs, None)[:3]
         out = outputs[0]
-        assert x is not None and filter_ is not None and filter_.data is not None
-        low, high = activation_range(self.activation, out.scale, out.zero_point)
+        assert x is not None and filter_ is not None
         params = {
             "batches": x.elements // filter_.shape[1],
             "in_features": filter_.shape[1],
             "out_features": filter_.shape[0],
-            "input_offset": -x.zero_point,
-            "output_offset": out.zero_point,
-            "activation_min": low,
-            "activation_max": high,
+            **output_params(x, filter_, bias, out, self.activation, self.rounding),
         }
-        multipliers = per_channel_multipliers(x, filter_, out, filter_.shape[0])
-        channels = channel_table(bias, multipliers)
-        return (KernelCall("fully_connected_s8", params, (x,), outputs, (filter_.data, channels)),)
+        constants = packed_constants(x, filter_, bias, out, filter_.shape[0], self.rounding)
+        return (KernelCall(self.kernels[x.dtype][0], params, (x,), outputs, constants),)
