@@ -37,6 +37,7 @@ from tinysim.compiler.ops.mean import Mean
 from tinysim.compiler.ops.pad import Pad
 from tinysim.compiler.ops.quantize import Quantize
 from tinysim.compiler.ops.softmax import Softmax, _reciprocal
+from tinysim.compiler.ops.transpose_conv import TransposeConv
 from tinysim.kernels import header_names, read_kernel
 
 pytestmark = pytest.mark.skipif(
@@ -303,6 +304,11 @@ SAMPLES: dict[str, Layer] = {
         layer_of(
             *(FullyConnected("NONE", 0), (2, 5), HALF),
             *((zeros(2, 30), HALF), constant(zeros(5, 30), WEIGHT), None),
+        ),
+        layer_of(
+            *(TransposeConv("SAME", 2, 1, "RELU"), (2, 18, 8, 4), HALF),
+            *(constant(np.array([2, 18, 8, 4], np.int32)), constant(zeros(4, 3, 2, 3), WEIGHT)),
+            *(IMAGE, None),
         ),
         layer_of(AveragePool2D("SAME", 2, 2, 3, 2, "NONE"), (2, 5, 4, 3), HALF, IMAGE),
         layer_of(MaxPool2D("VALID", 2, 2, 3, 2, "NONE"), (2, 4, 4, 3), HALF, IMAGE),
