@@ -272,7 +272,7 @@ def zeros(*shape: int) -> Array:
 def layer_of(
     op: Operator, shape: tuple[int, ...], quant: Quant | None, *inputs: Computed | Tensor | None
 ) -> Layer:
-    """An operator with an output of ``shape`` and ``quant``: int8, or float32 if without."""
+    """An operator with an output of ``shape`` and ``quant``: float32 if without, else integers."""
     tensors: list[Tensor | None] = []
     for source in inputs:
         if isinstance(source, tuple):
@@ -281,7 +281,9 @@ def layer_of(
         else:
             tensors.append(source)
     values = tuple(source[0] for source in inputs if isinstance(source, tuple))
-    output = tensor(shape, DType.FLOAT32 if quant is None else DType.INT8, quant=quant)
+    is_wide = bool(values) and values[0].dtype == np.int16
+    dtype = DType.FLOAT32 if quant is None else DType.INT16 if is_wide else DType.INT8
+    output = tensor(shape, dtype, quant=quant)
     return Layer(op, tuple(tensors), output, values)
 
 
@@ -289,27 +291,42 @@ HALF = per_tensor(0.5, 3)
 PROBABILITY = per_tensor(1 / 256, -128)
 WEIGHT = per_tensor(0.25, 0)
 IMAGE = (zeros(2, 9, 8, 3), HALF)
+WIDE_IMAGE = (np.zeros((2, 9, 8, 3), np.int16), per_tensor(0.5, 0))
+FLOAT_IMAGE = (np.zeros((2, 9, 8, 3), np.float32), None)
+
+
+def weighted(source: Computed) -> tuple[Layer, ...]:
+    """Every operator with weights, on an input of ``IMAGE``'s shape."""
+    quant = source[1]
+
+    def weights(*shape: int) -> Tensor:
+        if quant is None:
+            return constant(np.zeros(shape, np.float32))
+        return constant(zeros(*shape), WEIGHT)
+
+    wanted = constant(np.array([2, 18, 8, 4], np.int32))
+    return (
+        layer_of(
+            *(Conv2D("SAME", 2, 1, 1, 2, "RELU"), (2, 5, 8, 4), quant),
+            *(source, weights(4, 3, 2, 3), None),
+        ),
+        layer_of(
+            *(DepthwiseConv2D("SAME", 1, 2, 1, 1, "RELU6"), (2, 9, 4, 6), quant),
+            *(source, weights(1, 3, 3, 6), None),
+        ),
+        layer_of(*(FullyConnected("NONE", 0), (144, 5), quant), *(source, weights(5, 3), None)),
+        layer_of(
+            *(TransposeConv("SAME", 2, 1, "RELU"), (2, 18, 8, 4), quant),
+            *(wanted, weights(4, 3, 2, 3), source, None),
+        ),
+    )
+
+
 #: One layer a kernel.
 SAMPLES: dict[str, Layer] = {
     layer.call.kernel: layer
     for layer in (
-        layer_of(
-            *(Conv2D("SAME", 2, 1, 1, 2, "RELU"), (2, 5, 8, 4), HALF),
-            *(IMAGE, constant(zeros(4, 3, 2, 3), WEIGHT), None),
-        ),
-        layer_of(
-            *(DepthwiseConv2D("SAME", 1, 2, 1, 1, "RELU6"), (2, 9, 4, 6), HALF),
-            *(IMAGE, constant(zeros(1, 3, 3, 6), WEIGHT), None),
-        ),
-        layer_of(
-            *(FullyConnected("NONE", 0), (2, 5), HALF),
-            *((zeros(2, 30), HALF), constant(zeros(5, 30), WEIGHT), None),
-        ),
-        layer_of(
-            *(TransposeConv("SAME", 2, 1, "RELU"), (2, 18, 8, 4), HALF),
-            *(constant(np.array([2, 18, 8, 4], np.int32)), constant(zeros(4, 3, 2, 3), WEIGHT)),
-            *(IMAGE, None),
-        ),
+        *(layer for source in (IMAGE, WIDE_IMAGE, FLOAT_IMAGE) for layer in weighted(source)),
         layer_of(AveragePool2D("SAME", 2, 2, 3, 2, "NONE"), (2, 5, 4, 3), HALF, IMAGE),
         layer_of(MaxPool2D("VALID", 2, 2, 3, 2, "NONE"), (2, 4, 4, 3), HALF, IMAGE),
         layer_of(Add("RELU"), (2, 9, 8, 3), HALF, IMAGE, IMAGE),

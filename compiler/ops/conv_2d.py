@@ -38,7 +38,7 @@ class Conv2D(SlidingFilter):
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check ranks, types and that the output has the computed shape."""
-        x, filter_, bias = (*inputs, None, None)[:3]
+        x, filter_, bias = (*inputs, None, None, None)[:3]
         yield from weight_problems(
             x, filter_, bias, outputs[0], channel_axis=0, rounding=self.rounding
         )

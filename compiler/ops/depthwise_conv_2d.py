@@ -36,7 +36,7 @@ class DepthwiseConv2D(SlidingFilter):
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check ranks, types and that the output has the computed shape."""
-        x, filter_, bias = (*inputs, None, None)[:3]
+        x, filter_, bias = (*inputs, None, None, None)[:3]
         yield from weight_problems(
             x,
             filter_,

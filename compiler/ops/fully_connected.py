@@ -43,7 +43,7 @@ class FullyConnected(Operator):
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check types and that the sizes go together."""
-        x, filter_, bias = (*inputs, None, None)[:3]
+        x, filter_, bias = (*inputs, None, None, None)[:3]
         yield from weight_problems(
             x, filter_, bias, outputs[0], channel_axis=0, rounding=self.rounding
         )

@@ -69,7 +69,7 @@ class TransposeConv(Operator):
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check ranks, types, channels and that the output has the shape that is asked for."""
-        shape, filter_, x, bias = (*inputs, None, None, None)[:4]
+        shape, filter_, x, bias = (*inputs, None, None, None, None)[:4]
         out = outputs[0]
         yield from wanted(shape, "output shape", DType.INT32)
         yield from wanted_constant(shape, "output shape")
