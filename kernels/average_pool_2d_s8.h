@@ -23,6 +23,8 @@ typedef struct {
     int32_t stride_w;       /**< > 0 */
     int32_t pad_top;        /**< rows of padding above the input, [0, filter_h) */
     int32_t pad_left;       /**< columns of padding left of the input, [0, filter_w) */
+    int32_t count;          /**< what sums are divided by; 0: by the positions inside the input */
+    int32_t padding_value;  /**< what each position in the padding adds if `count` is not 0 */
     int32_t activation_min; /**< [-128, 127] */
     int32_t activation_max; /**< [activation_min, 127] */
 } ts_average_pool_2d_s8_params;
@@ -46,16 +48,18 @@ ts_average_pool_2d_s8_window(const ts_average_pool_2d_s8_params *params, const i
             sum += image[(y * params->input_w + x) * params->channels];
         }
     }
-    const int32_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
+    const int32_t inside = (rows.end - rows.begin) * (columns.end - columns.begin);
+    const int32_t count = params->count > 0 ? params->count : inside;
+    sum += (count - inside) * params->padding_value;
     const int32_t half = count / 2;
     return (sum > 0 ? sum + half : sum - half) / count;
 }
 
 /**
- * @brief `output[n,y,x,c] = clamp(round(mean of the window))`; the padding is not counted.
+ * @brief `output[n,y,x,c] = clamp(round(mean of the window))`.
  *
- * The windows stand as SAME or VALID puts them, so each has a part inside the input. Input and
- * output have one scale and zero point, which the mean therefore need not know.
+ * Each window has a part inside the input. Input and output have one scale and zero point, which
+ * the mean therefore need not know, but where padding counts.
  *
  * @param params sizes and range, a literal at the call so that the compiler specialises
  * @param[in] input int8 `[N, H, W, C]`, [-128, 127]
