@@ -588,7 +588,7 @@ def test_pad_s8_equals_its_reference(host: ctypes.CDLL, layer: Layer) -> None:
 
 @examples
 @given(layer=means())
-def test_mean_s8_equals_its_reference(host: ctypes.CDLL, layer: Layer) -> None:
+def test_sum_s8_equals_the_reference_of_mean(host: ctypes.CDLL, layer: Layer) -> None:
     assert_exact(run(host, layer), layer.expected)
 
 
