@@ -20,6 +20,8 @@ Pair = tuple[int, int]
 
 #: Option tables that are not named like their operator.
 OPTION_TABLES = {
+    "BATCH_MATMUL": "BatchMatMulOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
