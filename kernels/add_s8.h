@@ -1,56 +1,81 @@
 /**
  * @file
- * @brief ADD on int8, in portable C.
+ * @brief ADD and SUB on int8, in portable C.
  */
 #ifndef TS_ADD_S8_H
 #define TS_ADD_S8_H
 
 #include <stdint.h>
 
+#include "broadcast.h"
 #include "quant.h"
 
 /** Parameters of ts_add_s8(). */
 typedef struct {
-    int32_t elements;          /**< > 0 */
-    int32_t input1_offset;     /**< -zero_point of the first input, [-127, 128] */
+    int32_t size0;             /**< > 0, the outermost loop */
+    int32_t size1;             /**< > 0 */
+    int32_t size2;             /**< > 0 */
+    int32_t size3;             /**< > 0, the row */
+    int32_t input1_stride0;    /**< elements, 0 if the first operand does not move */
+    int32_t input1_stride1;    /**< elements, 0 or more */
+    int32_t input1_stride2;    /**< elements, 0 or more */
+    int32_t input1_stride3;    /**< 0 or 1 */
+    int32_t input2_stride0;    /**< elements, 0 if the second operand does not move */
+    int32_t input2_stride1;    /**< elements, 0 or more */
+    int32_t input2_stride2;    /**< elements, 0 or more */
+    int32_t input2_stride3;    /**< 0 or 1 */
+    int32_t input1_sign;       /**< 1 or -1 */
+    int32_t input2_sign;       /**< 1 or -1 */
+    int32_t input1_offset;     /**< -zero_point, [-127, 128] */
     int32_t input1_multiplier; /**< Q0.31, [2^30, 2^31) or 0; with its shift at most 1/2 */
-    int32_t input1_shift;      /**< left if > 0, [-31, 0] */
-    int32_t input2_offset;     /**< -zero_point of the second input, [-127, 128] */
+    int32_t input1_shift;      /**< [-31, 0] */
+    int32_t input2_offset;     /**< -zero_point, [-127, 128] */
     int32_t input2_multiplier; /**< Q0.31, [2^30, 2^31) or 0; with its shift at most 1/2 */
-    int32_t input2_shift;      /**< left if > 0, [-31, 0] */
+    int32_t input2_shift;      /**< [-31, 0] */
     int32_t output_offset;     /**< zero_point of the output, [-128, 127] */
     int32_t output_multiplier; /**< Q0.31, [2^30, 2^31) or 0 */
-    int32_t output_shift;      /**< left if > 0, [-31, 0] */
+    int32_t output_shift;      /**< left if > 0, [-31, 30] */
     int32_t activation_min;    /**< [-128, 127] */
-    int32_t activation_max;    /**< [activation_min, 127] */
+    int32_t activation_max;    /**< at least activation_min */
 } ts_add_s8_params;
 
-/** An input in the common scale: raised by 20 bits first, so that rounding loses nothing. */
+/** An operand in the common scale: raised by 20 bits first, so that rounding loses nothing. */
 static inline int32_t ts_add_s8_rescale(int32_t value, int32_t multiplier, int32_t shift)
 {
     return ts_requantize(value * (1 << 20), multiplier, shift);
 }
 
 /**
- * @brief `output[e] = clamp(requantize(rescale(input1[e]) + rescale(input2[e])) + output_offset)`.
+ * @brief `output = clamp(requantize(sign1 * rescale(a) + sign2 * rescale(b)) + offset)`; shapes
+ * broadcast.
  *
  * @param params sizes and ranges, a literal at the call so that the compiler specialises
- * @param[in] input1 int8 `[elements]`, [-128, 127]
- * @param[in] input2 int8 `[elements]`, [-128, 127]
- * @param[out] output int8 `[elements]`, [activation_min, activation_max]; may be an input
+ * @param[in] input1 int8, its strides say how much
+ * @param[in] input2 int8, its strides say how much
+ * @param[out] output int8 `[size0, size1, size2, size3]`; may be an operand of its shape
  */
 static inline __attribute__((always_inline)) void ts_add_s8(const ts_add_s8_params *params,
                                                             const int8_t *input1,
                                                             const int8_t *input2, int8_t *output)
 {
-    for (int32_t e = 0; e < params->elements; e++) {
-        const int32_t sum = ts_add_s8_rescale(input1[e] + params->input1_offset,
-                                              params->input1_multiplier, params->input1_shift) +
-                            ts_add_s8_rescale(input2[e] + params->input2_offset,
-                                              params->input2_multiplier, params->input2_shift);
-        const int32_t scaled = ts_requantize(sum, params->output_multiplier, params->output_shift);
-        output[e] = ts_offset_clamp_s8(scaled, params->output_offset, params->activation_min,
-                                       params->activation_max);
+    TS_FOR_EACH_ROW (params) {
+        const int8_t *const row1 = input1 + TS_ROW(params, input1);
+        const int8_t *const row2 = input2 + TS_ROW(params, input2);
+        const int8_t first1 = *row1;
+        const int8_t first2 = *row2;
+        for (int32_t i = 0; i < params->size3; i++) {
+            const int8_t a = params->input1_stride3 ? row1[i] : first1;
+            const int8_t b = params->input2_stride3 ? row2[i] : first2;
+            const int32_t sum = params->input1_sign * ts_add_s8_rescale(a + params->input1_offset,
+                                                                        params->input1_multiplier,
+                                                                        params->input1_shift) +
+                                params->input2_sign * ts_add_s8_rescale(b + params->input2_offset,
+                                                                        params->input2_multiplier,
+                                                                        params->input2_shift);
+            *output++ = ts_offset_clamp_s8(
+                ts_requantize(sum, params->output_multiplier, params->output_shift),
+                params->output_offset, params->activation_min, params->activation_max);
+        }
     }
 }
 

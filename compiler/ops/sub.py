@@ -1,0 +1,18 @@
+"""SUB: the difference of two tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinysim.compiler.ops._sum import Sum
+
+
+@dataclass(frozen=True)
+class Sub(Sum):
+    """``out = clamp(a - b)``."""
+
+    tflite = "SUB"
+    sign = -1
+    precision = np.float32

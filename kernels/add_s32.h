@@ -1,0 +1,62 @@
+/**
+ * @file
+ * @brief ADD and SUB on int32, in portable C.
+ */
+#ifndef TS_ADD_S32_H
+#define TS_ADD_S32_H
+
+#include <stdint.h>
+
+#include "broadcast.h"
+#include "quant.h"
+
+/** Parameters of ts_add_s32(). */
+typedef struct {
+    int32_t size0;          /**< > 0, the outermost loop */
+    int32_t size1;          /**< > 0 */
+    int32_t size2;          /**< > 0 */
+    int32_t size3;          /**< > 0, the row */
+    int32_t input1_stride0; /**< elements, 0 if the first operand does not move */
+    int32_t input1_stride1; /**< elements, 0 or more */
+    int32_t input1_stride2; /**< elements, 0 or more */
+    int32_t input1_stride3; /**< 0 or 1 */
+    int32_t input2_stride0; /**< elements, 0 if the second operand does not move */
+    int32_t input2_stride1; /**< elements, 0 or more */
+    int32_t input2_stride2; /**< elements, 0 or more */
+    int32_t input2_stride3; /**< 0 or 1 */
+    int32_t input1_sign;    /**< 1 or -1 */
+    int32_t input2_sign;    /**< 1 or -1 */
+    int32_t activation_min; /**< any */
+    int32_t activation_max; /**< at least activation_min */
+} ts_add_s32_params;
+
+/**
+ * @brief `output = clamp(sign1 * a + sign2 * b), the sum modulo 2^32`; shapes broadcast.
+ *
+ * @param params sizes and ranges, a literal at the call so that the compiler specialises
+ * @param[in] input1 int32, its strides say how much
+ * @param[in] input2 int32, its strides say how much
+ * @param[out] output int32 `[size0, size1, size2, size3]`; may be an operand of its shape
+ */
+static inline __attribute__((always_inline)) void ts_add_s32(const ts_add_s32_params *params,
+                                                             const int32_t *input1,
+                                                             const int32_t *input2, int32_t *output)
+{
+    TS_FOR_EACH_ROW (params) {
+        const int32_t *const row1 = input1 + TS_ROW(params, input1);
+        const int32_t *const row2 = input2 + TS_ROW(params, input2);
+        const int32_t first1 = *row1;
+        const int32_t first2 = *row2;
+        for (int32_t i = 0; i < params->size3; i++) {
+            const int32_t a = params->input1_stride3 ? row1[i] : first1;
+            const int32_t b = params->input2_stride3 ? row2[i] : first2;
+            const int32_t result = ts_wrap_s32((uint32_t)params->input1_sign * (uint32_t)a +
+                                               (uint32_t)params->input2_sign * (uint32_t)b);
+            *output++ = result < params->activation_min   ? params->activation_min
+                        : result > params->activation_max ? params->activation_max
+                                                          : result;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,81 @@
+/**
+ * @file
+ * @brief SQUARED_DIFFERENCE on int16, in portable C.
+ */
+#ifndef TS_SQUARED_DIFFERENCE_S16_H
+#define TS_SQUARED_DIFFERENCE_S16_H
+
+#include <stdint.h>
+
+#include "broadcast.h"
+#include "quant.h"
+#include "quant_s16.h"
+
+/** Parameters of ts_squared_difference_s16(). */
+typedef struct {
+    int32_t size0;             /**< > 0, the outermost loop */
+    int32_t size1;             /**< > 0 */
+    int32_t size2;             /**< > 0 */
+    int32_t size3;             /**< > 0, the row */
+    int32_t input1_stride0;    /**< elements, 0 if the first operand does not move */
+    int32_t input1_stride1;    /**< elements, 0 or more */
+    int32_t input1_stride2;    /**< elements, 0 or more */
+    int32_t input1_stride3;    /**< 0 or 1 */
+    int32_t input2_stride0;    /**< elements, 0 if the second operand does not move */
+    int32_t input2_stride1;    /**< elements, 0 or more */
+    int32_t input2_stride2;    /**< elements, 0 or more */
+    int32_t input2_stride3;    /**< 0 or 1 */
+    int32_t input1_offset;     /**< 0: int16 is symmetric */
+    int32_t input1_multiplier; /**< Q0.31, [2^30, 2^31) or 0; with its shift at most 1/2 */
+    int32_t input1_shift;      /**< [-31, 0] */
+    int32_t input2_offset;     /**< 0: int16 is symmetric */
+    int32_t input2_multiplier; /**< Q0.31, [2^30, 2^31) or 0; with its shift at most 1/2 */
+    int32_t input2_shift;      /**< [-31, 0] */
+    int32_t output_offset;     /**< 0: int16 is symmetric */
+    int32_t output_multiplier; /**< Q0.31, [2^30, 2^31) or 0 */
+    int32_t output_shift;      /**< left if > 0, [-31, 30] */
+    int32_t activation_min;    /**< [-32768, 32767] */
+    int32_t activation_max;    /**< at least activation_min */
+} ts_squared_difference_s16_params;
+
+/** An operand in the common scale, raised by 0 bits: its square is still an int32. */
+static inline int32_t ts_squared_difference_s16_rescale(int32_t value, int32_t multiplier,
+                                                        int32_t shift)
+{
+    return ts_requantize(value * (1 << 0), multiplier, shift);
+}
+
+/**
+ * @brief `output = clamp(requantize((rescale(a) - rescale(b))^2) + offset)`; shapes broadcast.
+ *
+ * @param params sizes and ranges, a literal at the call so that the compiler specialises
+ * @param[in] input1 int16, its strides say how much
+ * @param[in] input2 int16, its strides say how much
+ * @param[out] output int16 `[size0, size1, size2, size3]`; may be an operand of its shape
+ */
+static inline __attribute__((always_inline)) void
+ts_squared_difference_s16(const ts_squared_difference_s16_params *params, const int16_t *input1,
+                          const int16_t *input2, int16_t *output)
+{
+    TS_FOR_EACH_ROW (params) {
+        const int16_t *const row1 = input1 + TS_ROW(params, input1);
+        const int16_t *const row2 = input2 + TS_ROW(params, input2);
+        const int16_t first1 = *row1;
+        const int16_t first2 = *row2;
+        for (int32_t i = 0; i < params->size3; i++) {
+            const int16_t a = params->input1_stride3 ? row1[i] : first1;
+            const int16_t b = params->input2_stride3 ? row2[i] : first2;
+            const int32_t difference =
+                ts_squared_difference_s16_rescale(a + params->input1_offset,
+                                                  params->input1_multiplier, params->input1_shift) -
+                ts_squared_difference_s16_rescale(b + params->input2_offset,
+                                                  params->input2_multiplier, params->input2_shift);
+            *output++ = ts_offset_clamp_s16(
+                ts_requantize(difference * difference, params->output_multiplier,
+                              params->output_shift),
+                params->output_offset, params->activation_min, params->activation_max);
+        }
+    }
+}
+
+#endif
