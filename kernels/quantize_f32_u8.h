@@ -1,0 +1,43 @@
+/**
+ * @file
+ * @brief QUANTIZE from float32 to uint8, in portable C.
+ */
+#ifndef TS_QUANTIZE_F32_U8_H
+#define TS_QUANTIZE_F32_U8_H
+
+#include <stdint.h>
+
+#include "float.h"
+#include "quant_u8.h"
+
+/** Parameters of ts_quantize_f32_u8(). */
+typedef struct {
+    int32_t elements;       /**< > 0 */
+    float scale;            /**< of the output, > 0 */
+    int32_t zero_point;     /**< of the output, [0, 255] */
+    int32_t rounds_to_even; /**< halves: 1 to even, 0 away from zero */
+} ts_quantize_f32_u8_params;
+
+/**
+ * @brief `output[e] = clamp(round(input[e] / scale) + zero_point)`.
+ *
+ * Quotients beyond 512 are clamped before the conversion to an integer, which they could
+ * overflow; no zero point brings them back into range.
+ *
+ * @param params size and quantization, a literal at the call so that the compiler specialises
+ * @param[in] input float `[elements]`, any; NaN gives 0
+ * @param[out] output uint8 `[elements]`, [0, 255]
+ */
+static inline __attribute__((always_inline)) void
+ts_quantize_f32_u8(const ts_quantize_f32_u8_params *params, const float *input, uint8_t *output)
+{
+    for (int32_t e = 0; e < params->elements; e++) {
+        const float scaled = input[e] / params->scale;
+        const float above = scaled > -512.0F ? scaled : -512.0F; /* NaN is not above */
+        const float bounded = above < 512.0F ? above : 512.0F;
+        output[e] = ts_offset_clamp_u8(ts_round_f32(bounded, params->rounds_to_even),
+                                       params->zero_point, 0, 255);
+    }
+}
+
+#endif

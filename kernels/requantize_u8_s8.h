@@ -1,0 +1,38 @@
+/**
+ * @file
+ * @brief QUANTIZE from uint8 to int8, in portable C.
+ */
+#ifndef TS_REQUANTIZE_U8_S8_H
+#define TS_REQUANTIZE_U8_S8_H
+
+#include <stdint.h>
+
+#include "quant.h"
+
+/** Parameters of ts_requantize_u8_s8(). */
+typedef struct {
+    int32_t elements;      /**< > 0 */
+    int32_t input_offset;  /**< -zero_point of the input, [-255, 0] */
+    int32_t output_offset; /**< zero_point of the output, [-128, 127] */
+    int32_t multiplier;    /**< Q0.31, [2^30, 2^31) or 0 */
+    int32_t shift;         /**< left if > 0, [-31, 30] */
+} ts_requantize_u8_s8_params;
+
+/**
+ * @brief `output[e] = clamp(requantize(input[e] + input_offset) + output_offset)`.
+ *
+ * @param params size and ranges, a literal at the call so that the compiler specialises
+ * @param[in] input uint8 `[elements]`, [0, 255]
+ * @param[out] output int8 `[elements]`, [-128, 127]; may be the input
+ */
+static inline __attribute__((always_inline)) void
+ts_requantize_u8_s8(const ts_requantize_u8_s8_params *params, const uint8_t *input, int8_t *output)
+{
+    for (int32_t e = 0; e < params->elements; e++) {
+        const int32_t scaled =
+            ts_requantize(input[e] + params->input_offset, params->multiplier, params->shift);
+        output[e] = ts_offset_clamp_s8(scaled, params->output_offset, -128, 127);
+    }
+}
+
+#endif
