@@ -1,19 +1,22 @@
 /**
  * @file
- * @brief Exponential and logarithm in single precision, without a mathematics library.
+ * @brief Functions of single precision numbers, without a mathematics library.
  *
- * Both compute in double with a relative error of about 2^-52 and round once: the result is the
- * correctly rounded one unless the exact value lies within that error of a tie, about once in 2^28
- * arguments. The double operations come from the compiler's own runtime where no unit has them.
+ * They compute in double with a relative error of about 2^-52 (sine and cosine near a zero 2^-40)
+ * and round once: the result is the correctly rounded one unless the exact value lies within that
+ * error of a tie, of the exponential about once in 2^28 arguments. The double operations come from
+ * the compiler's own runtime where no unit has them.
  */
 #ifndef TS_MATH_F32_H
 #define TS_MATH_F32_H
 
 #include <stdint.h>
 
+#include "float.h"
+
 /** ln 2 in two parts; the first ends in 20 zero bits, so small multiples of it are exact. */
 #define TS_LN2_HIGH 0x1.62e42fefp-1
-#define TS_LN2_LOW 0x1.473de6af278edp-34
+#define TS_LN2_LOW  0x1.473de6af278edp-34
 
 /** A double and its bits. */
 typedef union {
@@ -29,14 +32,14 @@ static inline double ts_power_of_two(int32_t exponent)
 }
 
 /**
- * @brief `e^x`.
+ * @brief `e^x` in double.
  *
  * With `x = k ln 2 + r` and |r| <= ln 2 / 2 it is `2^k e^r`; the Taylor series of `e^r` up to r^13
  * leaves 2^-57.
  *
- * @param x any; infinity above 88.8, 0 below -104, NaN for NaN
+ * @param x [-700, 700]
  */
-static inline float ts_exp_f32(float x)
+static inline double ts_exp_f64(double x)
 {
     static const double reciprocal_factorials[] = {
         1.0 / 6227020800,
@@ -54,6 +57,22 @@ static inline float ts_exp_f32(float x)
         1.0,
         1.0,
     };
+    const double turns = x * 0x1.71547652b82fep+0; /* 1 / ln 2 */
+    const int32_t k = (int32_t)(turns < 0.0 ? turns - 0.5 : turns + 0.5);
+    const double r = (x - k * TS_LN2_HIGH) - k * TS_LN2_LOW;
+    double sum = 0.0;
+    for (uint32_t i = 0; i < sizeof reciprocal_factorials / sizeof reciprocal_factorials[0]; i++) {
+        sum = sum * r + reciprocal_factorials[i];
+    }
+    return sum * ts_power_of_two(k);
+}
+
+/**
+ * @brief `e^x`.
+ * @param x any; infinity above 88.8, 0 below -104, NaN for NaN
+ */
+static inline float ts_exp_f32(float x)
+{
     if (x != x) {
         return x;
     }
@@ -63,14 +82,7 @@ static inline float ts_exp_f32(float x)
     if (x < -104.0F) {
         return 0.0F;
     }
-    const double turns = (double)x * 0x1.71547652b82fep+0; /* 1 / ln 2 */
-    const int32_t k = (int32_t)(turns < 0.0 ? turns - 0.5 : turns + 0.5);
-    const double r = ((double)x - k * TS_LN2_HIGH) - k * TS_LN2_LOW;
-    double sum = 0.0;
-    for (uint32_t i = 0; i < sizeof reciprocal_factorials / sizeof reciprocal_factorials[0]; i++) {
-        sum = sum * r + reciprocal_factorials[i];
-    }
-    const double result = sum * ts_power_of_two(k);
+    const double result = ts_exp_f64(x);
     /* Converting a double beyond float's range is undefined; this is where rounding makes it so. */
     return result >= 0x1.ffffffp+127 ? __builtin_inff() : (float)result;
 }
@@ -109,6 +121,174 @@ static inline float ts_log_f32(float x)
         sum = (sum + odd_reciprocals[i]) * s2;
     }
     return (float)(k * TS_LN2_HIGH + (2.0 * s + (2.0 * s * sum + k * TS_LN2_LOW)));
+}
+
+/** A float and its bits. */
+typedef union {
+    float value;
+    uint32_t bits;
+} ts_float_bits;
+
+/**
+ * @brief Square root, correctly rounded, bit by bit.
+ * @param x any; NaN below 0 and for NaN
+ */
+static inline float ts_sqrt_f32(float x)
+{
+    if (!(x > 0.0F) || x == __builtin_inff()) {
+        return x < 0.0F ? __builtin_nanf("") : x;
+    }
+    ts_float_bits parts = {.value = x};
+    int32_t exponent = -150;
+    if (parts.bits < UINT32_C(0x00800000)) {
+        parts.value = x * 0x1p+24F; /* subnormal */
+        exponent -= 24;
+    }
+    exponent += (int32_t)(parts.bits >> 23);
+    const uint32_t mantissa = (parts.bits & UINT32_C(0x007FFFFF)) | UINT32_C(0x00800000);
+    const int32_t raised = (exponent & 1) != 0 ? 25 : 26; /* makes the exponent even */
+    const uint64_t radicand = (uint64_t)mantissa << raised;
+    uint32_t root = 0;
+    uint32_t rest = 0;
+    for (int32_t bit = 48; bit >= 0; bit -= 2) {
+        rest = (rest << 2) | (uint32_t)((radicand >> bit) & 3U);
+        const uint32_t trial = (root << 2) | 1U;
+        root <<= 1;
+        if (rest >= trial) {
+            rest -= trial;
+            root |= 1U;
+        }
+    }
+    /* 25 bits, never a tie: half a unit has no 24-bit square. */
+    const int32_t power = (exponent - raised) / 2 + 1;
+    parts.bits = ((uint32_t)(power + 149) << 23) + ((root + 1U) >> 1);
+    return parts.value;
+}
+
+/**
+ * @brief `e^x - 1`.
+ * @param x at most 0, or NaN
+ */
+static inline float ts_expm1_f32(float x)
+{
+    const double d = x;
+    if (!(x < -0x1p-10F)) {
+        return (float)(d + d * d * (0.5 + d * (1.0 / 6 + d * (1.0 / 24))));
+    }
+    return x < -104.0F ? -1.0F : (float)(ts_exp_f64(d) - 1.0);
+}
+
+/**
+ * @brief Hyperbolic tangent.
+ * @param x any; NaN for NaN
+ */
+static inline float ts_tanh_f32(float x)
+{
+    const double d = x;
+    if (!(x > 0x1p-10F || x < -0x1p-10F)) {
+        return (float)(d - d * d * d * (1.0 / 3 - d * d * (2.0 / 15)));
+    }
+    if (x > 20.0F || x < -20.0F) {
+        return x > 0.0F ? 1.0F : -1.0F;
+    }
+    const double power = ts_exp_f64(2.0 * d);
+    return (float)((power - 1.0) / (power + 1.0));
+}
+
+/** An angle as quarter turns and the rest, in [-pi/4, pi/4]. */
+typedef struct {
+    int32_t quarter; /**< modulo 4 */
+    double rest;     /**< radians */
+} ts_angle;
+
+/**
+ * @brief Take whole quarter turns off, for an angle however large.
+ *
+ * `x = m 2^e`: of 2 / pi only those 96 bits count that, times m, give the quarter and its fraction.
+ *
+ * @param x finite
+ */
+static inline ts_angle ts_reduce(float x)
+{
+    /* Bits of 2 / pi, behind 32 zeros. */
+    static const uint32_t two_over_pi[] = {0x00000000U, 0xA2F9836EU, 0x4E441529U, 0xFC2757D1U,
+                                           0xF534DDC0U, 0xDB629599U, 0x3C439041U, 0xFE5163ABU};
+    if (x > -0.78F && x < 0.78F) {
+        return (ts_angle){0, x};
+    }
+    const ts_float_bits parts = {.value = x};
+    const uint32_t mantissa = (parts.bits & UINT32_C(0x007FFFFF)) | UINT32_C(0x00800000);
+    const uint32_t start = ((parts.bits >> 23) & 255U) - 120U; /* exponent - 150 - 1 + 31 */
+    const uint32_t *word = two_over_pi + start / 32U;
+    const uint32_t skipped = start % 32U;
+    uint32_t product[3];
+    uint64_t carry = 0;
+    for (int32_t i = 2; i >= 0; i--) {
+        const uint64_t pair = ((uint64_t)word[i] << 32) | word[i + 1];
+        carry += (uint64_t)mantissa * (uint32_t)(pair >> (32U - skipped));
+        product[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    const int64_t fraction =
+        (int64_t)(((uint64_t)(product[0] & UINT32_C(0x3FFFFFFF)) << 32) | product[1]);
+    const int32_t is_over = fraction >= (INT64_C(1) << 61);
+    const double turns = (double)(is_over ? fraction - (INT64_C(1) << 62) : fraction) * 0x1p-62 +
+                         (double)product[2] * 0x1p-94;
+    const int32_t quarter = (int32_t)(product[0] >> 30) + is_over;
+    const double rest = turns * 0x1.921fb54442d18p+0;
+    return x < 0.0F ? (ts_angle){-quarter & 3, -rest} : (ts_angle){quarter & 3, rest};
+}
+
+/** Sine of an angle that is turned by quarters further. */
+static inline float ts_sine_of(ts_angle angle, int32_t further)
+{
+    const double square = angle.rest * angle.rest;
+    const int32_t quarter = angle.quarter + further;
+    double sum = 1.0;
+    if ((quarter & 1) != 0) {
+        for (int32_t i = 16; i > 0; i -= 2) {
+            sum = 1.0 - sum * square / (double)(i * (i - 1));
+        }
+    } else {
+        for (int32_t i = 17; i > 1; i -= 2) {
+            sum = 1.0 - sum * square / (double)(i * (i - 1));
+        }
+        sum *= angle.rest;
+    }
+    return (float)((quarter & 2) != 0 ? -sum : sum);
+}
+
+/** Sine; NaN for infinities and NaN. */
+static inline float ts_sin_f32(float x)
+{
+    return x - x == 0.0F ? ts_sine_of(ts_reduce(x), 0) : __builtin_nanf("");
+}
+
+/** Cosine; NaN for infinities and NaN. */
+static inline float ts_cos_f32(float x)
+{
+    return x - x == 0.0F ? ts_sine_of(ts_reduce(x), 1) : __builtin_nanf("");
+}
+
+/** The largest whole number that is not above `x`. */
+static inline float ts_floor_f32(float x)
+{
+    if (!(x > -0x1p+23F && x < 0x1p+23F)) {
+        return x;
+    }
+    const float whole = (float)(int32_t)x;
+    return __builtin_copysignf(whole > x ? whole - 1.0F : whole, x);
+}
+
+/** The nearest whole number, of two the even one. */
+static inline float ts_rint_f32(float x)
+{
+    if (!(x > -0x1p+22F && x < 0x1p+22F)) {
+        const float below = ts_floor_f32(x); /* halves below 2^23 */
+        const int32_t is_half = x - below == 0.5F;
+        return is_half && ((int32_t)below & 1) != 0 ? below + 1.0F : below;
+    }
+    return __builtin_copysignf((float)ts_round_f32(x, 1), x);
 }
 
 #endif

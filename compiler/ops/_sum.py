@@ -37,8 +37,6 @@ class Sum(Activated):
     }
     #: Of the second operand.
     sign: ClassVar[int]
-    #: What the scales are divided in; TFLM does it in double for ADD, in float for SUB.
-    precision: ClassVar[type[np.floating]]
 
     def limits(self, a: Tensor, b: Tensor, out: Tensor) -> Iterator[str]:
         """Check the ratio of scales."""
@@ -54,14 +52,13 @@ class Sum(Activated):
         params: Params = {"input1_sign": signs[0], "input2_sign": signs[1]}
         if out.dtype not in LEFT_SHIFT:
             return params | self.range_of(out)
-        real = self.precision
-        common = real(2) * real(max(first.scale, second.scale))
+        common = 2.0 * max(first.scale, second.scale)
         for index, tensor in ((1, first), (2, second)):
             params[f"input{index}_offset"] = -tensor.zero_point
-            params |= multiplier_params(f"input{index}", float(real(tensor.scale) / common))
-        raised = real(2.0 ** LEFT_SHIFT[out.dtype]) * real(out.scale)
+            params |= multiplier_params(f"input{index}", tensor.scale / common)
+        raised = 2.0 ** LEFT_SHIFT[out.dtype] * out.scale
         params["output_offset"] = out.zero_point
-        return params | multiplier_params("output", float(common / raised)) | self.range_of(out)
+        return params | multiplier_params("output", common / raised) | self.range_of(out)
 
     def compute(self, a: Array, b: Array, params: Params) -> Array:
         """Rescale both inputs to a common scale, add, rescale to the output's."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinysim.compiler.graph import DType, Tensor
 from tinysim.compiler.ops._sum import Sum
 
@@ -17,7 +15,6 @@ class Add(Sum):
 
     tflite = "ADD"
     sign = 1
-    precision = np.float64
 
     def limits(self, a: Tensor, b: Tensor, out: Tensor) -> Iterator[str]:
         """Refuse what TFLM's int32 addition leaves out without a word."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinysim.compiler.ops._sum import Sum
 
 
@@ -15,4 +13,3 @@ class Sub(Sum):
 
     tflite = "SUB"
     sign = -1
-    precision = np.float32
