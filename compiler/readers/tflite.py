@@ -34,6 +34,7 @@ _DTYPES = {
     tflite.TensorType.UINT8: DType.UINT8,
     tflite.TensorType.INT16: DType.INT16,
     tflite.TensorType.INT32: DType.INT32,
+    tflite.TensorType.UINT32: DType.UINT32,
     tflite.TensorType.INT64: DType.INT64,
     tflite.TensorType.FLOAT32: DType.FLOAT32,
     tflite.TensorType.BOOL: DType.BOOL,
