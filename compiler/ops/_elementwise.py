@@ -65,6 +65,8 @@ class Binary(Operator):
         yield from broadcast_problems((a, b), out)
         if self.rescales and a.dtype in QUANTIZED:
             for tensor, role in ((a, "first input"), (b, "second input"), (out, "output")):
+                if tensor.dtype is DType.BOOL:
+                    continue
                 yield from quantized_problems(tensor, role)
                 if tensor.dtype is not a.dtype or not tensor.quant or len(tensor.quant.scale) != 1:
                     return

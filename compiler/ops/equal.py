@@ -1,0 +1,19 @@
+"""EQUAL of two tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinysim.compiler.graph import DType
+from tinysim.compiler.ops._comparison import Comparison
+
+
+@dataclass(frozen=True)
+class Equal(Comparison):
+    """``out = a == b``."""
+
+    tflite = "EQUAL"
+    kernels = {**Comparison.kernels, DType.BOOL: ("compare_bool",)}
+    related = np.equal

@@ -1,0 +1,55 @@
+/**
+ * @file
+ * @brief Comparisons on int64, in portable C.
+ */
+#ifndef TS_COMPARE_S64_H
+#define TS_COMPARE_S64_H
+
+#include <stdint.h>
+
+#include "broadcast.h"
+#include "relation.h"
+
+/** Parameters of ts_compare_s64(). */
+typedef struct {
+    int32_t size0;          /**< > 0, the outermost loop */
+    int32_t size1;          /**< > 0 */
+    int32_t size2;          /**< > 0 */
+    int32_t size3;          /**< > 0, the row */
+    int32_t input1_stride0; /**< elements, 0 if the first operand does not move */
+    int32_t input1_stride1; /**< elements, 0 or more */
+    int32_t input1_stride2; /**< elements, 0 or more */
+    int32_t input1_stride3; /**< 0 or 1 */
+    int32_t input2_stride0; /**< elements, 0 if the second operand does not move */
+    int32_t input2_stride1; /**< elements, 0 or more */
+    int32_t input2_stride2; /**< elements, 0 or more */
+    int32_t input2_stride3; /**< 0 or 1 */
+    int32_t relation;       /**< a TS_RELATION_ number */
+} ts_compare_s64_params;
+
+/**
+ * @brief `output = a relation b`; shapes broadcast.
+ *
+ * @param params sizes and ranges, a literal at the call so that the compiler specialises
+ * @param[in] input1 int64, its strides say how much
+ * @param[in] input2 int64, its strides say how much
+ * @param[out] output bool `[size0, size1, size2, size3]`; may be an operand of its shape
+ */
+static inline __attribute__((always_inline)) void
+ts_compare_s64(const ts_compare_s64_params *params, const int64_t *input1, const int64_t *input2,
+               bool *output)
+{
+    TS_FOR_EACH_ROW (params) {
+        const int64_t *const row1 = input1 + TS_ROW(params, input1);
+        const int64_t *const row2 = input2 + TS_ROW(params, input2);
+        const int64_t first1 = *row1;
+        const int64_t first2 = *row2;
+        for (int32_t i = 0; i < params->size3; i++) {
+            const int64_t a = params->input1_stride3 ? row1[i] : first1;
+            const int64_t b = params->input2_stride3 ? row2[i] : first2;
+            *output++ = TS_RELATED(a, b, params->relation);
+        }
+    }
+}
+
+#endif
