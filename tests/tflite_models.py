@@ -28,12 +28,16 @@ OPTION_TABLES = {
     "SUM": "ReducerOptions",
     "REDUCE_MAX": "ReducerOptions",
     "REDUCE_MIN": "ReducerOptions",
+    "SPACE_TO_BATCH_ND": "SpaceToBatchNDOptions",
+    "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
+    "REVERSE_V2": "ReverseV2Options",
 }
 
 #: Option fields whose values may be given by name.
 OPTION_ENUMS = {
     "Padding": tflite.Padding,
     "FusedActivationFunction": tflite.ActivationFunctionType,
+    "Mode": tflite.MirrorPadMode,
 }
 
 #: The narrow field of an operator code holds no more; larger codes stand in the wide one.

@@ -53,6 +53,7 @@ _TYPE_NAMES = _enum_names(tflite.TensorType)
 _OPTION_ENUMS = {
     "Padding": _enum_names(tflite.Padding),
     "FusedActivationFunction": _enum_names(tflite.ActivationFunctionType),
+    "Mode": _enum_names(tflite.MirrorPadMode),
 }
 
 #: No operator here takes more dimensions.
