@@ -27,6 +27,7 @@ class DType(Enum):
     UINT8 = "uint8"
     UINT16 = "uint16"
     UINT32 = "uint32"
+    UINT64 = "uint64"
     INT16 = "int16"
     INT32 = "int32"
     INT64 = "int64"

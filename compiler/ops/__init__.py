@@ -100,6 +100,8 @@ class Operator(ABC):
     is_elementwise: ClassVar[bool] = False
     #: Operators whose outputs are known once shapes are.
     depends_on_shapes_only: ClassVar[bool] = False
+    #: Places of the inputs that are states: the reader lists them behind the outputs, too.
+    state_inputs: ClassVar[tuple[int, ...]] = ()
     _registry: ClassVar[dict[str, type[Operator]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -114,6 +116,13 @@ class Operator(ABC):
     @abstractmethod
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Yield what of shapes, types or quantization no kernel here can take."""
+
+    def own_states(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[Array, ...]:
+        """Return the first values of states that no tensor of the file stands for.
+
+        The reader adds a tensor for each, behind the inputs and behind the outputs.
+        """
+        return ()
 
     @abstractmethod
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:

@@ -41,8 +41,9 @@ def remove_views(graph: Graph) -> Graph:
 
 
 def remove_dead_nodes(graph: Graph) -> Graph:
-    """Take out what no output depends on."""
+    """Take out what no output and no state depends on."""
     needed = {tensor.id for tensor in graph.outputs}
+    needed |= {state.tensor.id for state in graph.states}
     kept: list[Node] = []
     removed = list(graph.removed)
     for node in reversed(graph.nodes):
