@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -60,10 +61,14 @@ class TensorSpec:
     data: Array | bytes | None = None
     name: str | bytes = "tensor"
     signature: tuple[int, ...] = ()
+    is_variable: bool = False
 
 
 class OperatorSpec(NamedTuple):
-    """An operator: builtin name, tensor indices (-1 is an absent input), options by field."""
+    """An operator: builtin name, tensor indices (-1 is an absent input), options by field.
+
+    A custom operator is named ``CUSTOM:Name``; its options are the map that it takes.
+    """
 
     name: str
     inputs: Sequence[int]
@@ -77,29 +82,38 @@ def build_model(
     inputs: Sequence[int],
     outputs: Sequence[int],
     subgraphs: int = 1,
+    once: tuple[Sequence[TensorSpec], Sequence[OperatorSpec]] = ((), ()),
 ) -> bytes:
     """Return the bytes of a model; ``subgraphs`` equal ones if another number is asked for.
 
-    An object that is given several times is written once and referred to several times.
+    ``once`` holds tensors and operators of a last subgraph, without inputs and outputs. An object
+    that is given several times is written once and referred to several times.
     """
     builder = flatbuffers.Builder(1024)
     # Buffer 0 is the empty one; a tensor's own buffer stands one behind its place.
-    own = list({id(tensor): tensor for tensor in tensors}.values())
+    own = list({id(tensor): tensor for tensor in (*tensors, *once[0])}.values())
     buffers = _tables(builder, [_buffer(builder, None)] + [_buffer(builder, t) for t in own])
-    names = list(dict.fromkeys(operator.name for operator in operators))
+    names = list(dict.fromkeys(operator.name for operator in (*operators, *once[1])))
     codes = _tables(builder, [_operator_code(builder, name) for name in names])
     written = {id(t): _tensor(builder, t, i) for i, t in enumerate(own, start=1)}
     called = {
         id(o): _operator(builder, o, names.index(o.name))
-        for o in {id(o): o for o in operators}.values()
+        for o in {id(o): o for o in (*operators, *once[1])}.values()
     }
-    parts = (
-        _tables(builder, [written[id(tensor)] for tensor in tensors]),
-        _tables(builder, [called[id(operator)] for operator in operators]),
-        _int32s(builder, inputs),
-        _int32s(builder, outputs),
-    )
-    graphs = _tables(builder, [_subgraph(builder, *parts) for _ in range(subgraphs)])
+
+    def parts(
+        tensors: Sequence[TensorSpec], operators: Sequence[OperatorSpec], *ends: Sequence[int]
+    ) -> list[int]:
+        return [
+            _tables(builder, [written[id(tensor)] for tensor in tensors]),
+            _tables(builder, [called[id(operator)] for operator in operators]),
+            *(_int32s(builder, end) for end in ends),
+        ]
+
+    main = parts(tensors, operators, inputs, outputs)
+    tables = [_subgraph(builder, *main) for _ in range(subgraphs)]
+    tables += [_subgraph(builder, *parts(*once, (), ()))] if once[1] else []
+    graphs = _tables(builder, tables)
     tflite.ModelStart(builder)
     tflite.ModelAddVersion(builder, 3)
     tflite.ModelAddOperatorCodes(builder, codes)
@@ -135,8 +149,12 @@ def _buffer(builder: Any, tensor: TensorSpec | None) -> int:
 
 
 def _operator_code(builder: Any, name: str) -> int:
-    value = getattr(tflite.BuiltinOperator, name)
+    kind, _, custom = name.partition(":")
+    value = getattr(tflite.BuiltinOperator, kind)
+    text = builder.CreateString(custom) if custom else None
     tflite.OperatorCodeStart(builder)
+    if text is not None:
+        tflite.OperatorCodeAddCustomCode(builder, text)
     narrow = min(value, PLACEHOLDER_FOR_GREATER_OP_CODES)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, narrow)
     tflite.OperatorCodeAddVersion(builder, 1)
@@ -158,6 +176,7 @@ def _tensor(builder: Any, tensor: TensorSpec, buffer: int) -> int:
     tflite.TensorAddName(builder, name)
     if quantization is not None:
         tflite.TensorAddQuantization(builder, quantization)
+    tflite.TensorAddIsVariable(builder, tensor.is_variable)
     return int(tflite.TensorEnd(builder))
 
 
@@ -176,7 +195,12 @@ def _operator(builder: Any, operator: OperatorSpec, code: int) -> int:
     outputs = _int32s(builder, operator.outputs)
     table = _option_table(operator.name)
     options = _options(builder, table, operator.options) if table else None
+    custom = None
+    if operator.name.startswith("CUSTOM:"):
+        custom = builder.CreateByteVector(bytes(flexbuffers.Dumps(dict(operator.options))))
     tflite.OperatorStart(builder)
+    if custom is not None:
+        tflite.OperatorAddCustomOptions(builder, custom)
     tflite.OperatorAddOpcodeIndex(builder, code)
     tflite.OperatorAddInputs(builder, inputs)
     tflite.OperatorAddOutputs(builder, outputs)
@@ -194,10 +218,16 @@ def _option_table(name: str) -> str:
 
 
 def _options(builder: Any, table: str, options: Mapping[str, Any]) -> int:
+    texts = {
+        field: builder.CreateString(value)
+        for field, value in options.items()
+        if isinstance(value, str) and field not in OPTION_ENUMS
+    }
     getattr(tflite, f"{table}Start")(builder)
     for field, value in options.items():
-        number = getattr(OPTION_ENUMS[field], value) if isinstance(value, str) else value
-        getattr(tflite, f"{table}Add{field}")(builder, number)
+        is_name = isinstance(value, str) and field in OPTION_ENUMS
+        number = getattr(OPTION_ENUMS[field], value) if is_name else value
+        getattr(tflite, f"{table}Add{field}")(builder, texts.get(field, number))
     return int(getattr(tflite, f"{table}End")(builder))
 
 
