@@ -38,7 +38,9 @@ ONLY_IN = {
         f"simulator/machine/{name}.py" for name in ("__init__", "engine", "faults", "memory")
     },
     "capstone": {"simulator/decode.py"},
-    "tflite": {"compiler/readers/tflite.py"},
+    "tflite": {
+        f"compiler/readers/{name}.py" for name in ("tflite", "_tflite_options", "_tflite_states")
+    },
     "subprocess": {"compiler/toolchain.py"},
     "tensorflow": set(),
     "keras": set(),

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from math import prod
 from typing import Any
 
 import numpy as np
 import tflite
 
-from tinysim.compiler.graph import MAX_TENSOR_BYTES, DType, Graph, Node, Quant, Tensor, defects
-from tinysim.compiler.ops import Operator, Options, operator_class, operator_names
+from tinysim.compiler.graph import (
+    MAX_TENSOR_BYTES,
+    DType,
+    Graph,
+    Node,
+    Quant,
+    State,
+    Tensor,
+    defects,
+)
+from tinysim.compiler.ops import Operator, operator_class, operator_names
+from tinysim.compiler.readers._tflite_options import (
+    enum_names,
+    read_custom_options,
+    read_options,
+)
+from tinysim.compiler.readers._tflite_states import (
+    RESOURCE_OPERATORS,
+    Variables,
+    called_once,
+    settle_reads,
+    variable_name,
+    variable_state,
+)
 from tinysim.errors import ModelError, UnsupportedOperatorError
 
 #: What the flatbuffer accessors raise on damaged bytes (they check nothing themselves).
@@ -32,29 +55,19 @@ _DAMAGE = (
 _DTYPES = {
     tflite.TensorType.INT8: DType.INT8,
     tflite.TensorType.UINT8: DType.UINT8,
+    tflite.TensorType.UINT64: DType.UINT64,
     tflite.TensorType.INT16: DType.INT16,
     tflite.TensorType.INT32: DType.INT32,
     tflite.TensorType.UINT32: DType.UINT32,
     tflite.TensorType.INT64: DType.INT64,
     tflite.TensorType.FLOAT32: DType.FLOAT32,
     tflite.TensorType.BOOL: DType.BOOL,
+    # The handle of a resource variable: TFLM keeps a number there, nothing here reads it.
+    tflite.TensorType.RESOURCE: DType.INT32,
 }
 
-
-def _enum_names(enum: type) -> dict[int, str]:
-    """Return the names of a generated enumeration by value."""
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-_OPERATORS = _enum_names(tflite.BuiltinOperator)
-_OPTION_TABLES = _enum_names(tflite.BuiltinOptions)
-_TYPE_NAMES = _enum_names(tflite.TensorType)
-#: Option fields that are enumerations: shown to the operators by name.
-_OPTION_ENUMS = {
-    "Padding": _enum_names(tflite.Padding),
-    "FusedActivationFunction": _enum_names(tflite.ActivationFunctionType),
-    "Mode": _enum_names(tflite.MirrorPadMode),
-}
+_OPERATORS = enum_names(tflite.BuiltinOperator)
+_TYPE_NAMES = enum_names(tflite.TensorType)
 
 #: No operator here takes more dimensions.
 MAX_RANK = 8
@@ -83,6 +96,20 @@ def read(blob: bytes, name: str, sha256: str, where: str) -> Graph:
     return graph
 
 
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """An operator of the file: its place, name, tensor indices and table."""
+
+    index: int
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    table: Any
+
+    def __str__(self) -> str:
+        return f"layer {self.index} ({self.kind})"
+
+
 class _Reader:
     """The tables of one file, and what is wrong with them."""
 
@@ -93,31 +120,48 @@ class _Reader:
         self.model = tflite.Model.GetRootAs(blob, 0)
         self.problems: list[str] = []
         self.unsupported: list[str] = []
+        self._is_variable: set[int] = set()
+        self._states: dict[int, State] = {}
+        self._free_ids = count()
+        self._variables = Variables(0, self.problems)
         # A small file may refer to one large vector thousands of times.
         self._budget = 16 * len(blob) + 1_000_000
 
     def graph(self, name: str, sha256: str) -> Graph:
         """Read everything, then complain of everything at once."""
-        if (count := self._length(self.model.SubgraphsLength())) != 1:
-            raise ModelError(
-                f"holds {count} subgraphs",
-                where=self.where,
-                fix="export a model without control flow: one subgraph is compiled",
-            )
-        subgraph = self.model.Subgraphs(0)
-        tensors = [
-            self._tensor(subgraph.Tensors(i), i) for i in self._range(subgraph.TensorsLength())
-        ]
+        if not (subgraphs := self._length(self.model.SubgraphsLength())):
+            raise ValueError("holds no subgraph")
+        tensors, calls = self._subgraph(0)
         pick = self._picker(tensors)
-        nodes = tuple(
-            node
-            for i in self._range(subgraph.OperatorsLength())
-            if (node := self._node(subgraph.Operators(i), i, pick)) is not None
-        )
-        inputs = self._ends("input", subgraph.InputsAsNumpy(), pick)
-        outputs = self._ends("output", subgraph.OutputsAsNumpy(), pick)
+        self._variables = Variables(len(tensors), self.problems)
+        used = {0} | self._find_variables(calls, pick)
+        if subgraphs != len(used):
+            self.unsupported.append(
+                f"holds {subgraphs} subgraphs: one is compiled, others may only set variables once"
+            )
+        self._free_ids = count(len(tensors) + len(self._variables.states))
+        nodes = tuple(node for call in calls if (node := self._node(call, pick)) is not None)
+        inputs = self._ends("input", self.model.Subgraphs(0).InputsAsNumpy(), pick)
+        outputs = self._ends("output", self.model.Subgraphs(0).OutputsAsNumpy(), pick)
+        if any(tensor.id in self._is_variable for tensor in inputs):
+            raise ValueError("an input of the graph is a variable")
         self._complain()
-        return Graph(name, sha256, nodes, inputs, outputs)
+        states = (*self._variables.states, *self._states.values())
+        return Graph(name, sha256, settle_reads(nodes, outputs), inputs, outputs, states=states)
+
+    def _subgraph(self, index: int) -> tuple[list[Tensor], list[_Call]]:
+        """Read the tensors of a subgraph, and what it calls on which of them."""
+        table = self.model.Subgraphs(index)
+        tensors = [self._tensor(table.Tensors(i), i) for i in self._range(table.TensorsLength())]
+        if index == 0:
+            self._is_variable = {i for i in range(len(tensors)) if table.Tensors(i).IsVariable()}
+        calls = [self._call(table.Operators(i), i) for i in self._range(table.OperatorsLength())]
+        return tensors, calls
+
+    def _call(self, table: Any, index: int) -> _Call:
+        kind = self._operator_name(table.OpcodeIndex())
+        inputs, outputs = table.InputsAsNumpy(), table.OutputsAsNumpy()
+        return _Call(index, kind, self._ints(inputs), self._ints(outputs), table)
 
     def _complain(self) -> None:
         """Raise one error that lists every problem."""
@@ -245,24 +289,113 @@ class _Reader:
             return None
         return np.frombuffer(raw.tobytes(), np.dtype(dtype.value).newbyteorder("<")).reshape(shape)
 
-    def _node(self, table: Any, index: int, pick: Callable[[int], Tensor | None]) -> Node | None:
+    def _find_variables(self, calls: list[_Call], pick: Callable[[int], Tensor | None]) -> set[int]:
+        """Learn of all resource variables; return the subgraphs that only set them once."""
+        once: set[int] = set()
+        is_used = False
+        for call in calls:
+            is_used |= call.kind in ("READ_VARIABLE", "ASSIGN_VARIABLE")
+            if call.kind == "CALL_ONCE":
+                index = called_once(call.table)
+                if is_used or index in once:
+                    self.problems.append(f"{call}: runs after the variables are used, or again")
+                once.add(index)
+                self._set_variables(index)
+            elif call.kind in RESOURCE_OPERATORS:
+                self._find_variable(0, call, pick)
+        return once
+
+    def _find_variable(
+        self, subgraph: int, call: _Call, pick: Callable[[int], Tensor | None]
+    ) -> None:
+        """Learn what a handle stands for, and the type of what is assigned."""
+        if call.kind == "VAR_HANDLE":
+            (handle,) = call.outputs
+            name = variable_name(call.table)
+            self._charge(len(name[0]) + len(name[1]))
+            self._variables.handle(subgraph, handle, name)
+        elif call.kind == "ASSIGN_VARIABLE":
+            handle, value = call.inputs
+            tensor = pick(value)
+            if tensor is None:
+                raise ValueError(f"{call} assigns nothing")
+            if subgraph and tensor.data is None:
+                self.unsupported.append(f"{call}: a variable begins as what is no constant")
+            self._variables.assign(
+                subgraph, handle, tensor, str(call), tensor.data if subgraph else None
+            )
+
+    def _set_variables(self, index: int) -> None:
+        """Read a subgraph that runs once: it gives variables the values that they begin with."""
+        if not 0 < index < self.model.SubgraphsLength():
+            raise IndexError(f"subgraph {index}")
+        tensors, calls = self._subgraph(index)
+        for call in calls:
+            if call.kind not in ("VAR_HANDLE", "ASSIGN_VARIABLE"):
+                self.unsupported.append(
+                    f"{call} in a subgraph that runs once: only constants are assigned there"
+                )
+            else:
+                self._find_variable(index, call, self._picker(tensors))
+
+    def _node(self, call: _Call, pick: Callable[[int], Tensor | None]) -> Node | None:
         """Read an operator and let it check its tensors."""
-        kind = self._operator_name(table.OpcodeIndex())
-        inputs = tuple(pick(i) for i in self._ints(table.InputsAsNumpy()))
-        outputs = tuple(pick(i) for i in self._ints(table.OutputsAsNumpy()))
-        written = tuple(tensor for tensor in outputs if tensor is not None)
-        if not inputs or not written or any(tensor.data is not None for tensor in written):
-            raise ValueError(f"operator {index} ({kind}) lacks inputs or outputs")
-        label = f"layer {index} ({kind}, {written[0].name})"
+        kind = call.kind
+        if kind in ("VAR_HANDLE", "CALL_ONCE"):
+            return None
         if (cls := operator_class(kind)) is None:
             near = difflib.get_close_matches(kind, operator_names(), n=2, cutoff=0.6)
             hint = f" (near: {', '.join(near)})" if near else ""
-            self.unsupported.append(f"{label}: operator {kind} is not supported{hint}")
+            self.unsupported.append(f"{call}: operator {kind} is not supported{hint}")
             return None
-        op: Operator = cls.from_tflite(_options(table))
-        found = list(_problems(op, inputs, written))
+        inputs, outputs = self._arguments(call, pick)
+        if not inputs or not outputs or any(tensor.data is not None for tensor in outputs):
+            raise ValueError(f"{call} lacks inputs or outputs")
+        is_custom = kind.startswith("CUSTOM:")
+        options = read_custom_options(call.table) if is_custom else read_options(call.table)
+        op: Operator = cls.from_tflite(options)
+        label = f"layer {call.index} ({kind}, {outputs[0].name})"
+        found = list(_problems(op, inputs, outputs)) + list(self._state_problems(op, inputs))
         self.unsupported += [f"{label}: {problem}" for problem in found]
-        return None if found else Node(written[0].name, op, inputs, written)
+        return None if found else self._stateful(Node(outputs[0].name, op, inputs, outputs))
+
+    def _arguments(
+        self, call: _Call, pick: Callable[[int], Tensor | None]
+    ) -> tuple[tuple[Tensor | None, ...], tuple[Tensor, ...]]:
+        """Return an operator's tensors, storage in place of the handles of variables."""
+        inputs = tuple(pick(i) for i in call.inputs)
+        outputs = tuple(tensor for i in call.outputs if (tensor := pick(i)) is not None)
+        if call.kind not in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
+            return inputs, outputs
+        if (state := self._variables.state(call.inputs[0])) is None:
+            raise ValueError(f"{call}: nothing ever assigns the variable")
+        if call.kind == "READ_VARIABLE":
+            return (state.tensor,), outputs
+        return inputs[1:], (state.tensor,)
+
+    def _state_problems(self, op: Operator, inputs: tuple[Tensor | None, ...]) -> Iterator[str]:
+        """Yield where variable tensors stand in other places than an operator's states."""
+        for index, tensor in enumerate(inputs):
+            is_variable = tensor is not None and tensor.id in self._is_variable
+            if is_variable and index not in op.state_inputs:
+                yield f"input {index} is a variable tensor, which the operator does not keep"
+            elif index in op.state_inputs and not is_variable:
+                yield f"input {index} is no variable tensor, the operator keeps its state there"
+
+    def _stateful(self, node: Node) -> Node:
+        """Make a node write the states that it changes, those of the file and its own."""
+        changed = [node.inputs[index] for index in node.op.state_inputs]
+        own = []
+        for initial in node.op.own_states(node.inputs, node.outputs):
+            dtype = DType(initial.dtype.name)
+            tensor = Tensor(next(self._free_ids), node.name, initial.shape, dtype)
+            own.append(tensor)
+            self._states[tensor.id] = State(tensor, initial)
+        for tensor in (tensor for tensor in changed if tensor is not None):
+            self._states[tensor.id] = variable_state(tensor)
+            own.append(tensor)
+        inputs = (*node.inputs, *(tensor for tensor in own if tensor not in changed))
+        return Node(node.name, node.op, inputs, (*node.outputs, *own))
 
     def _operator_name(self, index: int) -> str:
         """Return the name of an operator code; old files use the narrow field."""
@@ -294,32 +427,3 @@ def _problems(op: Operator, inputs: tuple[Tensor | None, ...], outputs: Any) -> 
         yield f"fused activation {activation} has no kernel"
         return
     yield from op.problems(inputs, outputs)
-
-
-def _options(table: Any) -> Options:
-    """Return an operator's options as plain values by field name; enumerations by name.
-
-    An absent table reads as one whose fields all have their defaults.
-    """
-    kind = _OPTION_TABLES.get(table.BuiltinOptionsType(), "NONE")
-    if kind == "NONE" or (union := table.BuiltinOptions()) is None:
-        return _Defaults()
-    options = getattr(tflite, kind)()
-    options.Init(union.Bytes, union.Pos)
-    values: dict[str, Any] = {}
-    for field, method in inspect.getmembers(type(options), inspect.isfunction):
-        if field == "Init" or method.__code__.co_argcount != 1:
-            continue
-        value = method(options)
-        names = _OPTION_ENUMS.get(field)
-        values[field] = names.get(value, f"{field} {value}") if names else value
-    return values
-
-
-class _Defaults(dict[str, Any]):
-    """Options of an operator that came without any: everything at TFLite's default."""
-
-    _VALUES = {"FusedActivationFunction": "NONE", "Padding": "SAME", "Beta": 0.0}
-
-    def __missing__(self, key: str) -> Any:
-        return self._VALUES.get(key, 0)

@@ -1,0 +1,37 @@
+"""ASSIGN_VARIABLE: a value goes to where the model keeps it until the next inference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tinysim.compiler.graph import Array, DType, Tensor
+from tinysim.compiler.ops import Inputs, KernelCall, Operator
+from tinysim.compiler.ops._variable import copy_call, copy_problems
+
+
+@dataclass(frozen=True)
+class AssignVariable(Operator):
+    """``state = in``: the output is the storage of the variable."""
+
+    tflite = "ASSIGN_VARIABLE"
+    kernels = dict.fromkeys(DType, ("assign_variable",))
+
+    def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
+        """Check that value and variable are alike."""
+        yield from copy_problems(inputs, outputs)
+
+    def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
+        """Count none."""
+        return 0
+
+    def reference(
+        self, inputs: Inputs, outputs: tuple[Tensor, ...], values: tuple[Array | None, ...]
+    ) -> tuple[Array, ...]:
+        """Hand the value on."""
+        assert values[0] is not None
+        return (values[0].reshape(outputs[0].shape),)
+
+    def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
+        """Copy bytes."""
+        return copy_call(inputs, outputs)
