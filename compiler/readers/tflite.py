@@ -152,10 +152,17 @@ class _Reader:
     def _subgraph(self, index: int) -> tuple[list[Tensor], list[_Call]]:
         """Read the tensors of a subgraph, and what it calls on which of them."""
         table = self.model.Subgraphs(index)
-        tensors = [self._tensor(table.Tensors(i), i) for i in self._range(table.TensorsLength())]
+        calls = [self._call(table.Operators(i), i) for i in self._range(table.OperatorsLength())]
+        used = {i for call in calls for i in (*call.inputs, *call.outputs)}
+        used |= {*self._ints(table.InputsAsNumpy()), *self._ints(table.OutputsAsNumpy())}
+        # What nothing reads or writes may be anything: notes of the quantizer have no shape.
+        unused = Tensor(-1, "", (1,), DType.INT8)
+        tensors = [
+            self._tensor(table.Tensors(i), i) if i in used else unused
+            for i in self._range(table.TensorsLength())
+        ]
         if index == 0:
             self._is_variable = {i for i in range(len(tensors)) if table.Tensors(i).IsVariable()}
-        calls = [self._call(table.Operators(i), i) for i in self._range(table.OperatorsLength())]
         return tensors, calls
 
     def _call(self, table: Any, index: int) -> _Call:

@@ -1,0 +1,134 @@
+/**
+ * @file
+ * @brief LSTM on int8 with an int16 cell, in portable C.
+ */
+#ifndef TS_LSTM_S8_H
+#define TS_LSTM_S8_H
+
+#include <stdint.h>
+
+#include "quant.h"
+
+/** Parameters of ts_lstm_s8(). */
+typedef struct {
+    int32_t batches;           /**< B, > 0 */
+    int32_t steps;             /**< T, > 0 */
+    int32_t features;          /**< I, > 0 */
+    int32_t units;             /**< U, > 0 */
+    int32_t batch_stride;      /**< rows from one batch to the next */
+    int32_t step_stride;       /**< rows from one step to the next */
+    int32_t kept_multiplier;   /**< of the cell times the forget gate: Q0.31, [2^30, 2^31) */
+    int32_t kept_shift;        /**< left if > 0, [-31, 30] */
+    int32_t taken_multiplier;  /**< of the input gate times the cell gate: Q0.31, or 0 */
+    int32_t taken_shift;       /**< left if > 0, [-31, 30] */
+    int32_t hidden_multiplier; /**< of tanh of the cell times the output gate: Q0.31, or 0 */
+    int32_t hidden_shift;      /**< left if > 0, [-31, 30] */
+    int32_t hidden_offset;     /**< zero_point of the hidden state, [-128, 127] */
+    int32_t cell_clip;         /**< largest magnitude of the cell, [0, 32768] */
+    int32_t tanh_multiplier;   /**< what makes the cell tanh's argument, [3, 3 * 2^14] */
+    int32_t tanh_shift;        /**< to the right, rounded, [0, 18] */
+} ts_lstm_s8_params;
+
+/** `x` limited to int16. */
+static inline int32_t ts_lstm_s16(int32_t x)
+{
+    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
+}
+
+/** Interpolate in the table, `bits` bits between entries; `magnitude >> bits` below 255. */
+static inline int32_t ts_lstm_interpolated(const uint16_t *table, int32_t magnitude, int32_t bits)
+{
+    const int32_t below = table[magnitude >> bits];
+    const int32_t above = table[(magnitude >> bits) + 1];
+    return (below << bits) + (magnitude & ((1 << bits) - 1)) * (above - below);
+}
+
+/** Sigmoid in Q0.15 of `x` in Q3.12. */
+static inline int32_t ts_lstm_sigmoid(const uint16_t *table, int32_t x)
+{
+    const int32_t magnitude = (x < 0 ? -x : x) * 3;
+    const int32_t found =
+        magnitude >> 9 >= 255 ? INT16_MAX << 10 : ts_lstm_interpolated(table, magnitude, 9);
+    return (x >= 0 ? found + 512 : (1 << 25) - found + 511) >> 10;
+}
+
+/** Tanh in Q0.15; an entry of the table is 256 of `x`. */
+static inline int32_t ts_lstm_tanh(const uint16_t *table, int32_t x)
+{
+    const int32_t magnitude = x < 0 ? -x : x;
+    const int32_t found =
+        magnitude >> 8 >= 255 ? UINT16_MAX << 8 : ts_lstm_interpolated(table, magnitude, 8);
+    return (x >= 0 ? found - (1 << 23) + 128 : (1 << 23) - found + 127) >> 8;
+}
+
+/**
+ * @brief `h = o * tanh(c)`, `c = f * c + i * g`, step after step.
+ *
+ * Gates stand in the order input, forget, cell, output. The new hidden state is written to the
+ * output first: all gates of a step read the old one.
+ *
+ * @param params sizes and quantization, a literal at the call so that the compiler specialises
+ * @param[in] input int8, B times T rows of I
+ * @param[in] by_input int8 `[4, U, I]`
+ * @param[in] by_hidden int8 `[4, U, U]`
+ * @param[in] bias int32 `[4, 2, U]`, of both products, zero points included
+ * @param[in] scaling requantization of both products `[4, 2]`
+ * @param[in] table uint16 `[256]`, sigmoid(i / 24) in Q0.16
+ * @param[out] output int8, B times T rows of U
+ * @param[in,out] hidden int8 `[B, U]`
+ * @param[in,out] cell int16 `[B, U]`
+ */
+static inline __attribute__((always_inline)) void
+ts_lstm_s8(const ts_lstm_s8_params *params, const int8_t *input, const int8_t *by_input,
+           const int8_t *by_hidden, const int32_t *bias, const ts_channel *scaling,
+           const uint16_t *table, int8_t *output, int8_t *hidden, int16_t *cell)
+{
+    const int32_t units = params->units;
+    const int32_t half = params->tanh_shift > 0 ? 1 << (params->tanh_shift - 1) : 0;
+    for (int32_t t = 0; t < params->steps; t++) {
+        for (int32_t b = 0; b < params->batches; b++) {
+            const int32_t row = b * params->batch_stride + t * params->step_stride;
+            const int8_t *x = input + row * params->features;
+            int8_t *h = hidden + b * units;
+            int8_t *out = output + row * units;
+            for (int32_t u = 0; u < units; u++) {
+                int32_t gates[4];
+                for (int32_t g = 0; g < 4; g++) {
+                    const int32_t place = g * units + u;
+                    const ts_channel *scale = scaling + 2 * g;
+                    const uint32_t first =
+                        ts_dot_s8((uint32_t)bias[2 * g * units + u], x,
+                                  by_input + place * params->features, params->features, 0);
+                    const uint32_t second = ts_dot_s8((uint32_t)bias[(2 * g + 1) * units + u], h,
+                                                      by_hidden + place * units, units, 0);
+                    const int32_t sum =
+                        ts_lstm_s16(ts_requantize(ts_wrap_s32(first), scale[0].multiplier,
+                                                  scale[0].shift)) +
+                        ts_lstm_s16(ts_requantize(ts_wrap_s32(second), scale[1].multiplier,
+                                                  scale[1].shift));
+                    gates[g] = g == 2 ? ts_lstm_tanh(table, ts_lstm_s16(sum) * 3)
+                                      : ts_lstm_sigmoid(table, ts_lstm_s16(sum));
+                }
+                int16_t *c = cell + b * units + u;
+                const int32_t kept =
+                    ts_requantize(gates[1] * *c, params->kept_multiplier, params->kept_shift);
+                const int32_t taken = ts_requantize(gates[0] * gates[2], params->taken_multiplier,
+                                                    params->taken_shift);
+                const int32_t sum = ts_lstm_s16(ts_lstm_s16(kept) + ts_lstm_s16(taken));
+                *c = (int16_t)(sum < -params->cell_clip  ? -params->cell_clip
+                               : sum > params->cell_clip ? params->cell_clip
+                                                         : sum);
+                const int32_t squashed = ts_lstm_tanh(
+                    table, (*c * params->tanh_multiplier + half) >> params->tanh_shift);
+                const int32_t shown = ts_requantize(squashed * gates[3], params->hidden_multiplier,
+                                                    params->hidden_shift);
+                out[u] = ts_offset_clamp_s8(shown, params->hidden_offset, INT8_MIN, INT8_MAX);
+            }
+            for (int32_t u = 0; u < units; u++) {
+                h[u] = out[u];
+            }
+        }
+    }
+}
+
+#endif
