@@ -41,6 +41,7 @@ ONLY_IN = {
     "tflite": {
         f"compiler/readers/{name}.py" for name in ("tflite", "_tflite_options", "_tflite_states")
     },
+    "h5py": {"compiler/readers/keras/archive.py"},
     "subprocess": {"compiler/toolchain.py"},
     "tensorflow": set(),
     "keras": set(),
