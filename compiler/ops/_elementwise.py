@@ -63,12 +63,14 @@ class Binary(Operator):
         yield from wanted(b, "second input", a.dtype)
         yield from wanted(out, "output", self.result(a.dtype))
         yield from broadcast_problems((a, b), out)
+        if a.dtype not in self.kernels or (b.dtype, out.dtype) != (a.dtype, self.result(a.dtype)):
+            return
         if self.rescales and a.dtype in QUANTIZED:
             for tensor, role in ((a, "first input"), (b, "second input"), (out, "output")):
                 if tensor.dtype is DType.BOOL:
                     continue
                 yield from quantized_problems(tensor, role)
-                if tensor.dtype is not a.dtype or not tensor.quant or len(tensor.quant.scale) != 1:
+                if tensor.quant is None or len(tensor.quant.scale) != 1:
                     return
         yield from self.limits(a, b, out)
 

@@ -51,12 +51,12 @@ class Unary(Operator):
             return
         yield from wanted(out, "output", x.dtype)
         yield from wanted_shape(x, "input", out.shape)
+        if x.dtype not in self.kernels or out.dtype is not x.dtype:
+            return
         if x.dtype in QUANTIZED:
             for tensor, role in ((x, "input"), (out, "output")):
                 yield from quantized_problems(tensor, role)
             if any(t.quant is None or len(t.quant.scale) != 1 for t in (x, out)):
-                return
-            if out.dtype is not x.dtype:
                 return
         yield from self.limits(x, out)
 

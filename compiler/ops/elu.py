@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,11 @@ class Elu(FloatFunction):
 
     tflite = "ELU"
     kernels = {DType.INT8: ("lookup_s8",), **FloatFunction.kernels}
+
+    def limits(self, x: Tensor, out: Tensor) -> Iterator[str]:
+        """Check that the reciprocal of the output's scale is a float."""
+        if x.dtype is DType.INT8 and out.scale < 2.0**-100:
+            yield f"output scale {out.scale:g} is too small"
 
     def quantized(self, q: Array, x: Tensor, out: Tensor) -> Array:
         """Compute in single precision and round half away, as TFLite fills its table."""
