@@ -105,7 +105,7 @@ class Softmax(Operator):
             if x.zero_point != 0:
                 yield f"input has the zero point {x.zero_point}, int16 is symmetric"
             yield from wanted_ratio(beta_scale / TABLE_STEP, "beta * scale", MAX_TABLE_RATIO)
-        elif not _scale_is_usable(beta_scale):
+        elif not scale_is_usable(beta_scale):
             yield f"beta * scale is {beta_scale:g}, too small for 32-bit fixed point"
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
@@ -242,16 +242,21 @@ def _round_away(x: Array) -> Array:
 @lru_cache
 def exp_table(beta_scale: float) -> Array:
     """Return ``exp(-distance * beta_scale)`` in Q0.31, as long as TFLite counts it at all."""
+    return _exp_on_negative_values(scaled_distances(beta_scale)[0]).astype(np.int32)
+
+
+def scaled_distances(beta_scale: float) -> tuple[Array, int, int]:
+    """Return ``-distance * beta_scale`` in Q5.26, the radius of what counts, a step in Q5.57."""
     real = min(beta_scale * 2 ** (31 - DIFF_INTEGER_BITS), 2**31 - 1.0)
     multiplier, left_shift = quantize_multiplier(real)
     radius = (2**DIFF_INTEGER_BITS - 1) * 2 ** (31 - DIFF_INTEGER_BITS) / 2**left_shift
     distance = np.arange(min(int(radius), 255) + 1, dtype=np.int64)
     raised = wrap_int32(-distance << max(left_shift, 0))
     diff = rounding_shift_right(high_mul(raised, multiplier), max(-left_shift, 0))
-    return _exp_on_negative_values(diff).astype(np.int32)
+    return diff, int(radius), multiplier * 2**left_shift
 
 
-def _scale_is_usable(beta_scale: float) -> bool:
+def scale_is_usable(beta_scale: float) -> bool:
     """Tell whether the multiplier is at least one, which TFLite requires."""
     return bool(beta_scale * 2 ** (31 - DIFF_INTEGER_BITS) > 1.0)
 
@@ -291,10 +296,10 @@ def _reciprocal(sum_: int) -> tuple[int, int]:
     """Return how many bits ``sum_`` (Q12.19) stands above one, and its reciprocal in Q0.31."""
     headroom = 32 - sum_.bit_length()
     minus_one = wrap_int32(np.array([(sum_ << headroom) - 2**31]))
-    return SUM_INTEGER_BITS - headroom, int(_one_over_one_plus(minus_one)[0])
+    return SUM_INTEGER_BITS - headroom, int(one_over_one_plus(minus_one)[0])
 
 
-def _one_over_one_plus(a: Array) -> Array:
+def one_over_one_plus(a: Array) -> Array:
     """Return ``1 / (1 + a)`` in Q0.31 for ``a`` in [0, 1), by three Newton steps."""
     half_sum = (a + 2**31 - 1 + 1) >> 1  # rounding half sum of a and one
     x = 1515870810 + high_mul(half_sum, -1010580540)  # 48/17 - 32/17 * d, in Q2.29
