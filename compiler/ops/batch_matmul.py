@@ -177,8 +177,8 @@ class BatchMatmul(Operator):
 
 
 def _ratio(x: Tensor, y: Tensor, out: Tensor) -> float:
-    """Return the product of scales, in single precision as TFLM has it, over the output's."""
-    return float(np.float32(x.scale) * np.float32(y.scale)) / out.scale
+    """Return the product of scales over the output's, in double as TFLM has it."""
+    return x.scale * y.scale / out.scale
 
 
 def _reduced(multiplier: int) -> int:
