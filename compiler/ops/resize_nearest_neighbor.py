@@ -67,4 +67,6 @@ class ResizeNearestNeighbor(Operator):
         assert x is not None
         tables = tuple(self._nearest(x.shape[axis], out.shape[axis]) for axis in (1, 2))
         (kernel,) = self.kernels[x.dtype]
-        return (KernelCall(kernel, size_params(x, out), (x,), outputs, tables),)
+        reads = (x,) if x.data is None else ()
+        constants = () if x.data is None else (x.data,)
+        return (KernelCall(kernel, size_params(x, out), reads, outputs, constants + tables),)
