@@ -24,6 +24,7 @@ from tinysim.errors import ModelError
 
 MAX_JSON_BYTES = 16 * 2**20
 MAX_WEIGHT_BYTES = 256 * 2**20
+MAX_HEAPS = 256
 #: Deflate filters that h5py brings along: deflate, shuffle, checksum, LZF.
 _FILTERS = {1, 2, 3, 32000}
 #: What h5py, zipfile and json raise on damaged bytes.
@@ -118,6 +119,7 @@ class Hdf5:
             raise ModelError(
                 "reading Keras models needs h5py", where=where, fix="pip install tinysim[keras]"
             ) from error
+        _check_global_heaps(blob)
         self._h5py, self._size = h5py, len(blob)
         self.where = where
         self._file = h5py.File(h5py.h5f.open_file_image(blob))
@@ -202,6 +204,42 @@ class Hdf5:
         if not np.isfinite(data).all():
             raise LayerError("the weights hold values that are not finite")
         return data
+
+
+def _check_global_heaps(blob: bytes) -> None:
+    """Refuse damaged heaps of texts of variable length, which the HDF5 library trusts too much.
+
+    It loops for ever on a free item of no length, and takes gigabytes for a text whose reference
+    (length, address of the heap, number) tells a wrong length.
+    """
+    mark, heaps = b"GCOL\x01", 0
+    at = blob.find(mark)
+    while at >= 0:
+        end, item = at + _number_at(blob, at + 8, 8), at + 16
+        heaps += 1
+        if not at + 32 <= end <= len(blob) or heaps > MAX_HEAPS:
+            raise ValueError("the heaps of texts are larger than the file")
+        while item + 16 <= end:
+            length = _number_at(blob, item + 8, 8)
+            # The free rest (number 0) counts its own header; items are padded to 8 bytes.
+            is_free = _number_at(blob, item, 2) == 0
+            step = length if is_free else 16 + -(-length // 8) * 8
+            if step < 16 or item + step > end:
+                raise ValueError("a heap of texts is damaged")
+            item += step
+        address = at.to_bytes(8, "little")
+        reference = blob.find(address, 4)
+        while reference >= 0:
+            is_item = 0 < _number_at(blob, reference + 8, 4) < 2**16
+            if is_item and _number_at(blob, reference - 4, 4) > len(blob):
+                raise ValueError("a text is longer than the file")
+            reference = blob.find(address, reference + 1)
+        at = blob.find(mark, end)
+
+
+def _number_at(blob: bytes, at: int, size: int) -> int:
+    """Return a little-endian number; what is cut off reads as 0."""
+    return int.from_bytes(blob[at : at + size], "little")
 
 
 class _ByName:
