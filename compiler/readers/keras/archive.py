@@ -219,18 +219,21 @@ def _check_global_heaps(blob: bytes) -> None:
         heaps += 1
         if not at + 32 <= end <= len(blob) or heaps > MAX_HEAPS:
             raise ValueError("the heaps of texts are larger than the file")
+        items = set()
         while item + 16 <= end:
-            length = _number_at(blob, item + 8, 8)
+            length, number = _number_at(blob, item + 8, 8), _number_at(blob, item, 2)
             # The free rest (number 0) counts its own header; items are padded to 8 bytes.
-            is_free = _number_at(blob, item, 2) == 0
-            step = length if is_free else 16 + -(-length // 8) * 8
+            step = length if number == 0 else 16 + -(-length // 8) * 8
             if step < 16 or item + step > end:
                 raise ValueError("a heap of texts is damaged")
+            items.add(number)
             item += step
         address = at.to_bytes(8, "little")
         reference = blob.find(address, 4)
         while reference >= 0:
-            is_item = 0 < _number_at(blob, reference + 8, 4) < 2**16
+            # Behind an absent address (all ones) the same bytes mean something else.
+            absent = blob[max(0, reference - 8) : reference] == b"\xff" * 8
+            is_item = _number_at(blob, reference + 8, 4) in items - {0} and not absent
             if is_item and _number_at(blob, reference - 4, 4) > len(blob):
                 raise ValueError("a text is longer than the file")
             reference = blob.find(address, reference + 1)
