@@ -26,6 +26,7 @@ typedef struct {
     int32_t dilation_w;   /**< > 0 */
     int32_t pad_top;      /**< rows of padding above the input, >= 0 */
     int32_t pad_left;     /**< columns of padding left of the input, >= 0 */
+    int32_t is_backward;  /**< 1: from the last pixel to the first; else 0 */
     float activation_min; /**< finite */
     float activation_max; /**< >= activation_min, finite */
     int32_t output_c;     /**< O, > 0, a multiple of the number of groups */
@@ -88,18 +89,22 @@ ts_conv_2d_f32(const ts_conv_2d_f32_params *params, const float *input, const fl
     const int32_t group_size = params->output_c / groups;
     for (int32_t n = 0; n < params->batches; n++) {
         const float *image = input + n * image_size;
-        for (int32_t y = 0; y < params->output_h; y++) {
+        for (int32_t row = 0; row < params->output_h; row++) {
+            const int32_t y = params->is_backward ? params->output_h - 1 - row : row;
             const ts_span rows = ts_clip(y * params->stride_h - params->pad_top, params->filter_h,
                                          params->dilation_h, params->input_h);
-            for (int32_t x = 0; x < params->output_w; x++) {
+            for (int32_t column = 0; column < params->output_w; column++) {
+                const int32_t x = params->is_backward ? params->output_w - 1 - column : column;
                 const ts_span columns =
                     ts_clip(x * params->stride_w - params->pad_left, params->filter_w,
                             params->dilation_w, params->input_w);
+                float *pixel =
+                    output + ((n * params->output_h + y) * params->output_w + x) * params->output_c;
                 for (int32_t o = 0; o < params->output_c; o++) {
                     const int32_t first = groups == 1 ? 0 : o / group_size * params->filter_c;
                     const float sum = ts_conv_2d_f32_window(
                         params, image + first, filter + o * filter_size, rows, columns, 0.0F);
-                    *output++ = ts_activate_f32(sum + bias[o], params->activation_min,
+                    *pixel++ = ts_activate_f32(sum + bias[o], params->activation_min,
                                                 params->activation_max);
                 }
             }

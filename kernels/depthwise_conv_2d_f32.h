@@ -25,6 +25,7 @@ typedef struct {
     int32_t dilation_w;       /**< > 0 */
     int32_t pad_top;          /**< rows of padding above the input, >= 0 */
     int32_t pad_left;         /**< columns of padding left of the input, >= 0 */
+    int32_t is_backward;      /**< 1: from the last pixel to the first; else 0 */
     float activation_min;     /**< finite */
     float activation_max;     /**< >= activation_min, finite */
     int32_t depth_multiplier; /**< output channels of an input channel: O = C * this, > 0 */
@@ -78,21 +79,26 @@ ts_depthwise_conv_2d_f32(const ts_depthwise_conv_2d_f32_params *params, const fl
                          const float *filter, const float *bias, float *output)
 {
     const int32_t image_size = params->input_h * params->input_w * params->input_c;
+    const int32_t output_c = params->input_c * params->depth_multiplier;
     for (int32_t n = 0; n < params->batches; n++) {
         const float *image = input + n * image_size;
-        for (int32_t y = 0; y < params->output_h; y++) {
+        for (int32_t row = 0; row < params->output_h; row++) {
+            const int32_t y = params->is_backward ? params->output_h - 1 - row : row;
             const ts_span rows = ts_clip(y * params->stride_h - params->pad_top, params->filter_h,
                                          params->dilation_h, params->input_h);
-            for (int32_t x = 0; x < params->output_w; x++) {
+            for (int32_t column = 0; column < params->output_w; column++) {
+                const int32_t x = params->is_backward ? params->output_w - 1 - column : column;
                 const ts_span columns =
                     ts_clip(x * params->stride_w - params->pad_left, params->filter_w,
                             params->dilation_w, params->input_w);
+                float *pixel =
+                    output + ((n * params->output_h + y) * params->output_w + x) * output_c;
                 int32_t o = 0;
                 for (int32_t c = 0; c < params->input_c; c++) {
                     for (int32_t k = 0; k < params->depth_multiplier; k++) {
                         const float sum = ts_depthwise_conv_2d_f32_window(
                             params, image + c, filter + o, rows, columns, 0.0F);
-                        *output++ = ts_activate_f32(sum + bias[o], params->activation_min,
+                        *pixel++ = ts_activate_f32(sum + bias[o], params->activation_min,
                                                     params->activation_max);
                         o++;
                     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -16,10 +16,12 @@ from tinysim.compiler.ops import (
     KernelCall,
     Operator,
     Options,
+    Overlap,
     wanted,
     wanted_quant,
     wanted_shape,
 )
+from tinysim.compiler.ops._overlap import element_overlaps
 from tinysim.compiler.quantize import quantize_multiplier, requantize
 
 Params = dict[str, int | float]
@@ -47,6 +49,7 @@ class Binary(Operator):
     operand changes places with the second, which ``arithmetic`` is told of.
     """
 
+    is_elementwise = True
     #: Whether int8 and int16 stand for real numbers here (else they are compared as they are).
     rescales: ClassVar[bool] = False
 
@@ -81,6 +84,10 @@ class Binary(Operator):
     def limits(self, a: Tensor, b: Tensor, out: Tensor) -> Iterator[str]:
         """Yield what else an operator cannot take."""
         yield from ()
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over an operand of its shape."""
+        return element_overlaps(inputs, outputs[0])
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none: no sums of products."""

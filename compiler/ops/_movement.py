@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -26,6 +27,9 @@ KERNELS = {
 
 #: Dimensions that the copying kernels have.
 MAX_DIMENSIONS = 6
+
+#: Calls that a copy may take if there are more.
+MAX_PIECES = 64
 
 #: Every tensor and constant starts at a multiple of it.
 WORD_BYTES = 4
@@ -68,8 +72,8 @@ class Movement(Operator):
             moved += target.size
         if moved != sum(tensor.elements for tensor in outputs):
             yield "the outputs do not hold as many elements as are moved"
-        elif any(len(copy.rows) > MAX_DIMENSIONS for copy in self._copies(inputs, outputs)):
-            yield f"moves through more than {MAX_DIMENSIONS} dimensions"
+        elif any(copy.pieces > MAX_PIECES for copy in self._copies(inputs, outputs)):
+            yield f"moves through many more than {MAX_DIMENSIONS} dimensions"
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""
@@ -87,7 +91,8 @@ class Movement(Operator):
 
     def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Call a copying kernel for each move."""
-        return tuple(copy.call() for copy in self._copies(inputs, outputs))
+        copies = self._copies(inputs, outputs)
+        return tuple(piece.call() for copy in copies for piece in copy.split())
 
     def _copies(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[_Copy]:
         """Give each move its tensors or constant, and its strides."""
@@ -118,6 +123,23 @@ class _Copy:
     input_start: int
     output_start: int
     rows: tuple[Row, ...]
+
+    @property
+    def pieces(self) -> int:
+        """How many calls it takes, if a kernel has fewer loops than there are dimensions."""
+        return prod(size for size, _, _ in self.rows[:-MAX_DIMENSIONS])
+
+    def split(self) -> Iterator[_Copy]:
+        """Yield copies that a kernel has enough loops for."""
+        if len(self.rows) <= MAX_DIMENSIONS:
+            yield self
+            return
+        size, stride, step = self.rows[0]
+        for i in range(size):
+            starts = self.input_start + i * stride, self.output_start + i * step
+            yield from replace(
+                self, input_start=starts[0], output_start=starts[1], rows=self.rows[1:]
+            ).split()
 
     def call(self) -> KernelCall:
         """Return the kernel's call, with dimensions of one element in front."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tinysim.compiler.graph import DType, Tensor
 from tinysim.compiler.ops import Overlap
 from tinysim.compiler.ops._window import Window
-
-#: An output over its input: each element is read before it is written.
-IN_PLACE = Overlap(forward=0)
 
 
 def element_overlap(x: Tensor, out: Tensor) -> Overlap | None:
@@ -24,6 +23,19 @@ def element_overlap(x: Tensor, out: Tensor) -> Overlap | None:
         return None
     # Behind element i, `large * (i + 1)` bytes are written and `small * (i + 1)` are read.
     return Overlap(forward=max(0, (large - small) * (x.elements - 1)))
+
+
+def element_overlaps(inputs: tuple[Tensor | None, ...], out: Tensor) -> Mapping[int, Overlap]:
+    """Return the overlaps of a kernel that goes over its output element by element, in order.
+
+    An input that is broadcast is read again and again: it must stay whole.
+    """
+    rules = {
+        index: element_overlap(x, out)
+        for index, x in enumerate(inputs)
+        if x is not None and x.data is None and x.shape == out.shape
+    }
+    return {index: rule for index, rule in rules.items() if rule is not None}
 
 
 def window_overlap(window: Window, x: Tensor, out: Tensor) -> Overlap | None:

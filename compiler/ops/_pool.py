@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 from tinysim.compiler.graph import DType, Tensor
@@ -12,11 +12,13 @@ from tinysim.compiler.ops import (
     KernelCall,
     Operator,
     Options,
+    Overlap,
     wanted,
     wanted_quant,
     wanted_shape,
 )
 from tinysim.compiler.ops._activation import float_bounds, integer_bounds
+from tinysim.compiler.ops._overlap import window_overlap
 from tinysim.compiler.ops._window import Window
 
 #: Positions of a window whose sum surely fits 32 bits.
@@ -97,6 +99,13 @@ class Pool(Operator):
             pad >= filter_ or (positions - 1) * stride - pad >= size
             for size, positions, pad, filter_, stride in axes
         )
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over rows that no window needs any more."""
+        x = inputs[0]
+        assert x is not None
+        rule = window_overlap(self.window, x, outputs[0])
+        return {} if rule is None else {0: replace(rule, backward=None)}
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Pooling multiplies nothing."""

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Tensor
-from tinysim.compiler.ops import Inputs, KernelCall, Operator, wanted, wanted_shape
+from tinysim.compiler.ops import (
+    Inputs,
+    KernelCall,
+    Operator,
+    Overlap,
+    wanted,
+    wanted_shape,
+)
 from tinysim.compiler.ops._elementwise import QUANTIZED, Params, quantized_problems
+from tinysim.compiler.ops._overlap import element_overlaps
 
 #: Functions of ``kernels/unary_f32.h``, by number there.
 FUNCTIONS = (
@@ -39,6 +47,12 @@ class Unary(Operator):
 
     Every int8 function becomes a table of 256 values: one kernel, ``lookup_s8``, computes all.
     """
+
+    is_elementwise = True
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over the input."""
+        return element_overlaps(inputs, outputs[0])
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check types, quantization and shapes."""

@@ -7,7 +7,7 @@ bias. float32 adds one product after the other, in the order of TFLite's referen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,15 +16,18 @@ import numpy as np
 from tinysim.compiler.graph import Array, DType, Tensor
 from tinysim.compiler.ops import (
     CHANNEL,
+    Inputs,
     KernelCall,
     Operator,
     Options,
+    Overlap,
     wanted,
     wanted_constant,
     wanted_quant,
     wanted_ratio,
     wanted_shape,
 )
+from tinysim.compiler.ops._overlap import window_overlap
 from tinysim.compiler.ops._window import Pads, Window
 from tinysim.compiler.quantize import (
     ROUNDINGS,
@@ -228,6 +231,18 @@ def finish(acc: Array, call: KernelCall) -> Array:
     return clamped
 
 
+def output_range(
+    op: Operator, inputs: Inputs, outputs: tuple[Tensor, ...], least: Array, most: Array
+) -> tuple[Array, Array]:
+    """Return the least and the largest int8 that come of sums between ``least`` and ``most``."""
+    (call,) = op.lower(inputs, outputs)
+    bias = call.constants[1]["bias"].astype(np.int64)
+    if max(np.abs(least + bias).max(), np.abs(most + bias).max()) >= 2**31:
+        return np.full(len(bias), -128), np.full(len(bias), 127)  # sums may wrap
+    low, high = (finish(ends, call).astype(np.int64) for ends in (least, most))
+    return low, high
+
+
 @dataclass(frozen=True)
 class SlidingFilter(Operator):
     """The attributes of a convolution whose filter is ``[.., H, W, ..]`` on axes 1 and 2."""
@@ -251,6 +266,13 @@ class SlidingFilter(Operator):
             options["DilationWFactor"],
             options["FusedActivationFunction"],
         )
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over rows that no window needs any more; in either direction."""
+        x, filter_ = inputs[:2]
+        assert x is not None and filter_ is not None
+        rule = window_overlap(self.window(filter_), x, outputs[0])
+        return {} if rule is None else {0: rule}
 
     def window(self, filter_: Tensor) -> Window:
         """Return the geometry of the filter's window."""
@@ -289,4 +311,5 @@ class SlidingFilter(Operator):
             "output_h": out.shape[1],
             "output_w": out.shape[2],
             **self.window(filter_).geometry(x.shape[1], x.shape[2]),
+            "is_backward": 0,
         }

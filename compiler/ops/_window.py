@@ -89,6 +89,17 @@ class Window:
         )
         return top, left
 
+    def pads(self, h: int, w: int) -> Pads:
+        """Return the padding on all sides that some window reaches into."""
+        top, left = self.pad(h, w)
+        below, right = (
+            max(0, (positions - 1) * stride + (filter_ - 1) * dilation + 1 - before - size)
+            for size, positions, before, (filter_, stride, dilation) in zip(
+                (h, w), self.output_size(h, w), (top, left), self._axes, strict=True
+            )
+        )
+        return Pads(top, left, below, right)
+
     def geometry(self, h: int, w: int) -> dict[str, int]:
         """Return the fields of a kernel's parameters that describe the window."""
         pad_top, pad_left = self.pad(h, w)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Tensor
-from tinysim.compiler.ops import Inputs, KernelCall, Operator, wanted, wanted_shape
+from tinysim.compiler.ops import Inputs, KernelCall, Operator, Overlap, wanted, wanted_shape
+from tinysim.compiler.ops._overlap import element_overlaps
 
 #: The types, numbered as in kernels/cast.h.
 TYPES = (
@@ -31,6 +32,7 @@ class Cast(Operator):
     """
 
     tflite = "CAST"
+    is_elementwise = True
     kernels = dict.fromkeys(TYPES, ("cast",))
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
@@ -41,6 +43,10 @@ class Cast(Operator):
         yield from wanted(inputs[0], "input", *TYPES)
         yield from wanted(outputs[0], "output", *TYPES)
         yield from wanted_shape(inputs[0], "input", outputs[0].shape)
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over the input."""
+        return element_overlaps(inputs, outputs[0])
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""

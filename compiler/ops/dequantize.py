@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,12 @@ from tinysim.compiler.ops import (
     Inputs,
     KernelCall,
     Operator,
+    Overlap,
     wanted,
     wanted_quant,
     wanted_shape,
 )
+from tinysim.compiler.ops._overlap import element_overlaps
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Dequantize(Operator):
     """``out = scale * (in - zero_point)``, in single precision."""
 
     tflite = "DEQUANTIZE"
+    is_elementwise = True
     kernels = {
         DType.INT8: ("dequantize_s8_f32",),
         DType.UINT8: ("dequantize_u8_f32",),
@@ -39,6 +42,10 @@ class Dequantize(Operator):
         yield from wanted_shape(x, "input", out.shape)
         if x is not None and x.dtype is DType.INT32 and x.quant and any(x.quant.zero_point):
             yield "input is int32 with a zero point, the kernel takes symmetric int32"
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over the input."""
+        return element_overlaps(inputs, outputs[0])
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""

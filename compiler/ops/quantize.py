@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,13 @@ from tinysim.compiler.ops import (
     Inputs,
     KernelCall,
     Operator,
+    Overlap,
     wanted,
     wanted_quant,
     wanted_ratio,
     wanted_shape,
 )
+from tinysim.compiler.ops._overlap import element_overlaps
 from tinysim.compiler.quantize import quantize_multiplier, requantize
 
 #: C's suffixes of the types.
@@ -55,6 +57,7 @@ class Quantize(Operator):
     """
 
     tflite = "QUANTIZE"
+    is_elementwise = True
     kernels = {x: tuple(kernel_of(x, out) for out in outs) for x, outs in PAIRS.items()}
 
     rounding: str = "away"
@@ -77,6 +80,10 @@ class Quantize(Operator):
         for tensor, role in ((x, "input"), (out, "output")):
             if tensor.dtype is DType.INT32 and tensor.quant and any(tensor.quant.zero_point):
                 yield f"{role} is int32 with a zero point, the kernels take symmetric int32"
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over the input."""
+        return element_overlaps(inputs, outputs[0])
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""

@@ -17,6 +17,7 @@ class Shape(Movement):
     """Shapes: input any, output ``[rank]``."""
 
     tflite = "SHAPE"
+    depends_on_shapes_only = True
 
     def misfits(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check that there is an integer for each dimension."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,11 +14,13 @@ from tinysim.compiler.ops import (
     KernelCall,
     Operator,
     Options,
+    Overlap,
     wanted,
     wanted_quant,
     wanted_ratio,
     wanted_shape,
 )
+from tinysim.compiler.ops._overlap import element_overlaps
 from tinysim.compiler.quantize import (
     high_mul,
     quantize_multiplier,
@@ -107,6 +109,10 @@ class Softmax(Operator):
             yield from wanted_ratio(beta_scale / TABLE_STEP, "beta * scale", MAX_TABLE_RATIO)
         elif not scale_is_usable(beta_scale):
             yield f"beta * scale is {beta_scale:g}, too small for 32-bit fixed point"
+
+    def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
+        """Let the output lie over the input."""
+        return element_overlaps(inputs, outputs[0])
 
     def macs(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
         """Count none."""

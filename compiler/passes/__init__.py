@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tinysim.compiler.graph import Graph, Node, Tensor, defects
+from tinysim.compiler.ops.copy import Copy
+from tinysim.compiler.passes._edit import fresh_id
+from tinysim.compiler.passes.constant_channels import remove_constant_channels
 from tinysim.compiler.passes.fold_constants import fold_constants
 from tinysim.compiler.passes.fold_scale import fold_scale
 from tinysim.compiler.passes.fuse_activation import fuse_activation
+from tinysim.compiler.passes.fuse_pad import fuse_pad
 from tinysim.compiler.passes.move_transposes import move_transposes
-from tinysim.errors import ModelError
 
 
 def remove_views(graph: Graph) -> Graph:
@@ -30,14 +33,13 @@ def remove_views(graph: Graph) -> Graph:
             continue
         changed = tuple(None if tensor is None else seen(tensor) for tensor in node.inputs)
         nodes.append(replace(node, inputs=changed))
-    outputs = tuple(seen(tensor) for tensor in graph.outputs)
-    if any(tensor.id in inputs or tensor.data is not None for tensor in outputs):
-        raise ModelError(
-            "an output is nothing but an input or a constant",
-            where=graph.name,
-            fix="give a model that computes its outputs",
-        )
-    return replace(graph, nodes=tuple(nodes), outputs=outputs, removed=tuple(removed))
+    outputs = [seen(tensor) for tensor in graph.outputs]
+    for index, tensor in enumerate(outputs):
+        if tensor.id in inputs or tensor.data is not None:  # it must have a place of its own
+            own = replace(tensor, id=fresh_id(graph) + index, data=None)
+            nodes.append(Node(f"output {index}", Copy(), (tensor,), (own,)))
+            outputs[index] = own
+    return replace(graph, nodes=tuple(nodes), outputs=tuple(outputs), removed=tuple(removed))
 
 
 def remove_dead_nodes(graph: Graph) -> Graph:
@@ -62,13 +64,17 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     move_transposes,
     fold_scale,
     fuse_activation,
+    fuse_pad,
     remove_views,
+    remove_constant_channels,
 )
 
 
 def run_passes(graph: Graph, keeps_constant_channels: bool = False) -> Graph:
     """Run every pass; a pass that breaks the graph is a bug and stops here."""
     for rewrite in PASSES:
+        if keeps_constant_channels and rewrite is remove_constant_channels:
+            continue
         graph = rewrite(graph)
         broken = list(defects(graph))
         assert not broken, f"{rewrite.__name__}: {broken}"

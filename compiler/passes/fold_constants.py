@@ -13,6 +13,7 @@ MAX_FOLDED_BYTES = 2**24
 def fold_constants(graph: Graph) -> Graph:
     """Replace what is computed from constants, or from shapes alone, by its value."""
     known: dict[int, Tensor] = {}
+    states = {state.tensor.id for state in graph.states}
     nodes, removed = [], list(graph.removed)
     for node in graph.nodes:
         inputs = tuple(None if t is None else known.get(t.id, t) for t in node.inputs)
@@ -20,7 +21,8 @@ def fold_constants(graph: Graph) -> Graph:
             tensor is None or tensor.data is not None for tensor in inputs
         )
         size_bytes = sum(tensor.size_bytes for tensor in node.outputs)
-        if not is_known or size_bytes > MAX_FOLDED_BYTES:
+        writes_state = any(tensor.id in states for tensor in node.outputs)
+        if not is_known or writes_state or size_bytes > MAX_FOLDED_BYTES:
             nodes.append(replace(node, inputs=inputs))
             continue
         values = tuple(None if t is None else t.data for t in inputs)

@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 
 from tests.tflite_models import Array
-from tinysim.compiler.graph import Graph
+from tinysim.compiler.graph import Graph, Tensor
+from tinysim.compiler.memory import directed, plan_memory
 from tinysim.compiler.ops import CHANNEL, KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
@@ -54,7 +55,9 @@ def assert_all_agree(case: Case, *, ulp: float = 0.0) -> None:
     assert_equal(by_reference, oracle(case), ulp, "our reference, TFLM")
     if shutil.which("gcc") is None:
         pytest.skip("no gcc on this host: the C kernels cannot be run natively")
-    assert_equal(native(graph, case.steps), by_reference, ulp, "our C, our reference")
+    by_kernels = native(graph, case.steps)
+    assert_equal(by_kernels, by_reference, ulp, "our C, our reference")
+    assert_equal(in_arena(graph, case.steps), by_kernels, 0, "our C in the arena, our C")
 
 
 def assert_equal(
@@ -119,6 +122,49 @@ def native(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Array]
     return found
 
 
+def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Array]]:
+    """Return what the kernels compute in one arena, where the memory plan has put everything.
+
+    Outputs lie over inputs there, and some kernels run backward; nothing outside is touched.
+    """
+    graph = run_passes(graph)
+    calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
+    plan = plan_memory(graph, calls)
+    arena = Framed.around(np.zeros(plan.arena_bytes, np.uint8))
+    for state in graph.states:
+        _view(arena, plan.offsets[state.tensor.id], state.tensor)[:] = state.initial.ravel()
+    found = []
+    for inputs in steps:
+        for tensor, value in zip(graph.inputs, inputs, strict=True):
+            _view(arena, plan.offsets[tensor.id], tensor)[:] = value.ravel()
+        for index, parts in enumerate(directed(calls, plan)):
+            for call in parts:
+                constants = [Framed.around(array) for array in call.constants]
+                at = [plan.offsets[tensor.id] for tensor in call.inputs]
+                to = [plan.offsets[tensor.id] for tensor in call.outputs]
+                to += [plan.scratch_offsets[index]] if call.scratch_bytes else []
+                first = arena.pointer.value or 0
+                pointers = [ctypes.c_void_p(first + offset) for offset in at]
+                pointers += [framed.pointer for framed in constants]
+                pointers += [ctypes.c_void_p(first + offset) for offset in to]
+                _function_of(call)(_packed(call), *pointers)
+                assert all(framed.is_intact for framed in (arena, *constants)), call.kernel
+        found.append(
+            [
+                (_view(arena, plan.offsets[t.id], t) if t.data is None else t.data)
+                .reshape(t.shape)
+                .copy()
+                for t in graph.outputs
+            ]
+        )
+    return found
+
+
+def _view(arena: Framed, offset: int, tensor: Tensor) -> Array:
+    """Return a tensor as it lies in the arena."""
+    return arena.inner[offset : offset + tensor.size_bytes].view(tensor.dtype.value)
+
+
 @dataclass(frozen=True, eq=False)
 class Framed:
     """A copy of an array in a frame of bytes that nobody may touch."""
@@ -153,19 +199,27 @@ def _run_kernel(call: KernelCall, values: Mapping[int, Framed], scratch: Framed)
     outputs = [values[tensor.id] for tensor in call.outputs]
     before = [framed.inner.tobytes() for framed in (*inputs, *constants)]
     passed = [*inputs, *constants, *outputs, *([scratch] if call.scratch_bytes else [])]
-    layout = "".join("f" if isinstance(value, float) else "i" for value in call.params.values())
-    params = ctypes.create_string_buffer(struct.pack(layout, *call.params.values()))
-    kinds = ["float" if isinstance(v, float) else "int32_t" for v in call.params.values()]
-    assert _fields(call.kernel) == list(zip(kinds, call.params, strict=True)), call.kernel
-    types = tuple(np.dtype(t.dtype.value) for t in call.inputs)
-    types += tuple(array.dtype for array in call.constants)
-    written = tuple(np.dtype(t.dtype.value) for t in call.outputs)
-    function = _kernel(call.kernel, types, written, bool(call.scratch_bytes))
-    function(params, *(framed.pointer for framed in passed))
+    _function_of(call)(_packed(call), *(framed.pointer for framed in passed))
     assert all(framed.is_intact for framed in passed), f"{call.kernel} wrote beside its output"
     for framed, copy in zip((*inputs, *constants), before, strict=True):
         is_kept = framed.inner.tobytes() == copy
         assert is_kept or framed in outputs, f"{call.kernel} wrote to an input"
+
+
+def _packed(call: KernelCall) -> Any:
+    """Return the parameters in memory, as the kernel's header orders them."""
+    layout = "".join("f" if isinstance(value, float) else "i" for value in call.params.values())
+    kinds = ["float" if isinstance(v, float) else "int32_t" for v in call.params.values()]
+    assert _fields(call.kernel) == list(zip(kinds, call.params, strict=True)), call.kernel
+    return ctypes.create_string_buffer(struct.pack(layout, *call.params.values()))
+
+
+def _function_of(call: KernelCall) -> Any:
+    """Return the kernel, built for the types of its arguments."""
+    types = tuple(np.dtype(t.dtype.value) for t in call.inputs)
+    types += tuple(array.dtype for array in call.constants)
+    written = tuple(np.dtype(t.dtype.value) for t in call.outputs)
+    return _kernel(call.kernel, types, written, bool(call.scratch_bytes))
 
 
 @cache
