@@ -10,7 +10,13 @@ from tinysim.compiler.graph import Graph
 from tinysim.errors import ModelError
 
 #: Module that reads a suffix.
-READERS = {".tflite": "tflite", ".h5": "keras", ".hdf5": "keras", ".keras": "keras"}
+READERS = {
+    ".tflite": "tflite",
+    ".onnx": "onnx",
+    ".h5": "keras",
+    ".hdf5": "keras",
+    ".keras": "keras",
+}
 
 MAX_FILE_BYTES = 256 * 2**20
 
