@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -59,7 +60,12 @@ def _elementwise(function: Callable[..., Any]) -> Evaluator:
         layer.builder.charge(prod(dims) * 8)
         if len({array.dtype for array in arrays if array.dtype != bool}) > 1:
             raise Refusal("constants of different types")
-        result = arrays[0] if len(arrays) == 1 and function in _FOLDED else function(*arrays)
+        if function in _FOLDED:
+            result = reduce(function, arrays)
+        elif len(arrays) != getattr(function, "nin", 2):
+            raise Refusal(f"{len(arrays)} inputs")
+        else:
+            result = function(*arrays)
         for_type = result.astype(arrays[0].dtype) if result.dtype != bool else result
         return np.asarray(for_type)
 
