@@ -129,7 +129,8 @@ class Energy:
 class OutputCheck:
     """How the device's output compares with the host's: ``exact``, ``close`` or ``mismatch``.
 
-    ``max_ulp`` is the largest distance between float outputs, in units in the last place.
+    ``max_ulp`` is the largest distance: in units in the last place of the largest float, or in
+    steps of integers.
     """
 
     status: str

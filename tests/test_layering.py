@@ -19,8 +19,9 @@ MAY_IMPORT = {
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
     "report": {"errors", "simulator"},
-    "api": {"__version__", "boards", "compiler", "report", "simulator", "traces"},
-    "layerwise": {"boards", "compiler", "simulator"},
+    "api": {"__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"},
+    "agreement": {"simulator"},
+    "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "cli": {
         *("__version__", "api", "boards", "compiler", "errors", "layerwise", "report"),

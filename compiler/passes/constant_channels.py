@@ -180,10 +180,9 @@ def _has_padding(node: Node) -> bool:
 def _dropped(graph: Graph, ranges: dict[int, _Range]) -> dict[int, Array]:
     """Return, by tensor, the channels to drop: the most that all makers and users agree on."""
     masks = {
-        tensor.id: np.ones(tensor.shape[-1], bool)
+        tensor.id: np.ones(tensor.shape[-1] if tensor.shape else 1, bool)
         for node in graph.nodes
         for tensor in node.outputs
-        if tensor.shape
     }
     fixed = (*graph.inputs, *graph.outputs, *(state.tensor for state in graph.states))
     for tensor in fixed:

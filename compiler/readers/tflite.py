@@ -5,25 +5,28 @@ from __future__ import annotations
 import difflib
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
-from math import prod
 from typing import Any
 
-import numpy as np
 import tflite
 
 from tinysim.compiler.graph import (
-    MAX_TENSOR_BYTES,
     DType,
     Graph,
     Node,
-    Quant,
     State,
     Tensor,
     defects,
 )
 from tinysim.compiler.ops import Operator, operator_class, operator_names
+from tinysim.compiler.passes.fold_constants import known_outputs
+from tinysim.compiler.readers._tflite_legacy import (
+    as_int8,
+    edges,
+    float_weights,
+    legacy_tensors,
+)
 from tinysim.compiler.readers._tflite_options import (
     enum_names,
     read_custom_options,
@@ -37,6 +40,7 @@ from tinysim.compiler.readers._tflite_states import (
     variable_name,
     variable_state,
 )
+from tinysim.compiler.readers._tflite_tensors import FIX_FILE, Tables
 from tinysim.errors import ModelError, UnsupportedOperatorError
 
 #: What the flatbuffer accessors raise on damaged bytes (they check nothing themselves).
@@ -52,27 +56,8 @@ _DAMAGE = (
     UnicodeDecodeError,
 )
 
-_DTYPES = {
-    tflite.TensorType.INT8: DType.INT8,
-    tflite.TensorType.UINT8: DType.UINT8,
-    tflite.TensorType.UINT64: DType.UINT64,
-    tflite.TensorType.INT16: DType.INT16,
-    tflite.TensorType.INT32: DType.INT32,
-    tflite.TensorType.UINT32: DType.UINT32,
-    tflite.TensorType.INT64: DType.INT64,
-    tflite.TensorType.FLOAT32: DType.FLOAT32,
-    tflite.TensorType.BOOL: DType.BOOL,
-    # The handle of a resource variable: TFLM keeps a number there, nothing here reads it.
-    tflite.TensorType.RESOURCE: DType.INT32,
-}
 
 _OPERATORS = enum_names(tflite.BuiltinOperator)
-_TYPE_NAMES = enum_names(tflite.TensorType)
-
-#: No operator here takes more dimensions.
-MAX_RANK = 8
-
-_FIX_FILE = "export the model again; the file may be cut off or damaged"
 
 
 def read(blob: bytes, name: str, sha256: str, where: str) -> Graph:
@@ -89,10 +74,10 @@ def read(blob: bytes, name: str, sha256: str, where: str) -> Graph:
         raise ModelError(
             f"not a readable TFLite file ({type(error).__name__}: {error})"[:300],
             where=where,
-            fix=_FIX_FILE,
+            fix=FIX_FILE,
         ) from error
     if problems := list(defects(graph)):
-        raise ModelError("; ".join(problems[:5]), where=where, fix=_FIX_FILE)
+        raise ModelError("; ".join(problems[:5]), where=where, fix=FIX_FILE)
     return graph
 
 
@@ -110,29 +95,29 @@ class _Call:
         return f"layer {self.index} ({self.kind})"
 
 
-class _Reader:
+class _Reader(Tables):
     """The tables of one file, and what is wrong with them."""
 
     def __init__(self, blob: bytes, where: str) -> None:
-        self.blob, self.where = blob, where
-        if len(blob) < 8 or not tflite.Model.ModelBufferHasIdentifier(blob, 0):
-            raise ModelError("not a TFLite file (no TFL3 mark)", where=where, fix=_FIX_FILE)
-        self.model = tflite.Model.GetRootAs(blob, 0)
-        self.problems: list[str] = []
+        super().__init__(blob, where)
         self.unsupported: list[str] = []
         self._is_variable: set[int] = set()
         self._states: dict[int, State] = {}
         self._free_ids = count()
+        self._notes: list[str] = []
         self._variables = Variables(0, self.problems)
-        # A small file may refer to one large vector thousands of times.
-        self._budget = 16 * len(blob) + 1_000_000
 
     def graph(self, name: str, sha256: str) -> Graph:
         """Read everything, then complain of everything at once."""
-        if not (subgraphs := self._length(self.model.SubgraphsLength())):
+        if not (subgraphs := self.length(self.model.SubgraphsLength())):
             raise ValueError("holds no subgraph")
         tensors, calls = self._subgraph(0)
         pick = self._picker(tensors)
+        ends = [self.model.Subgraphs(0).InputsAsNumpy(), self.model.Subgraphs(0).OutputsAsNumpy()]
+        inputs, outputs = self._ends("input", ends[0], pick), self._ends("output", ends[1], pick)
+        legacy = legacy_tensors(tensors, [(c.kind, (*c.inputs, *c.outputs)) for c in calls])
+        for index in legacy:
+            tensors[index] = as_int8(tensors[index])
         self._variables = Variables(len(tensors), self.problems)
         used = {0} | self._find_variables(calls, pick)
         if subgraphs != len(used):
@@ -140,26 +125,64 @@ class _Reader:
                 f"holds {subgraphs} subgraphs: one is compiled, others may only set variables once"
             )
         self._free_ids = count(len(tensors) + len(self._variables.states))
-        nodes = tuple(node for call in calls if (node := self._node(call, pick)) is not None)
-        inputs = self._ends("input", self.model.Subgraphs(0).InputsAsNumpy(), pick)
-        outputs = self._ends("output", self.model.Subgraphs(0).OutputsAsNumpy(), pick)
+        nodes = self._nodes(calls, tensors, pick)
         if any(tensor.id in self._is_variable for tensor in inputs):
             raise ValueError("an input of the graph is a variable")
         self._complain()
         states = (*self._variables.states, *self._states.values())
-        return Graph(name, sha256, settle_reads(nodes, outputs), inputs, outputs, states=states)
+        first = next(self._free_ids)
+        into = list(edges(inputs, legacy, first, is_input=True))
+        out_of = list(edges(outputs, legacy, first + len(inputs), is_input=False))
+        nodes = [
+            *(node for _, node in into if node is not None),
+            *settle_reads(tuple(nodes), tuple(t for t in outputs if t.id not in legacy)),
+            *(node for _, node in out_of if node is not None),
+        ]
+        return Graph(
+            name,
+            sha256,
+            tuple(nodes),
+            tuple(tensor for tensor, _ in into),
+            tuple(tensor for tensor, _ in out_of),
+            tuple(self._notes),
+            states,
+        )
+
+    def _nodes(
+        self, calls: list[_Call], tensors: list[Tensor], pick: Callable[[int], Tensor | None]
+    ) -> list[Node]:
+        """Read the operators; what is known already is put in place, later ones may need it."""
+        nodes = []
+        for call in calls:
+            if (node := self._node(call, pick)) is None:
+                continue
+            is_state = any(tensor.id in self._kept for tensor in node.outputs)
+            results = None if is_state or self.problems else known_outputs(node)
+            if results is None:
+                nodes.append(node)
+                continue
+            for tensor, value in zip(node.outputs, results, strict=True):
+                tensors[tensor.id] = replace(tensor, data=value.reshape(tensor.shape))
+            self._notes.append(f"{call.kind} {node.name}: computed at compile time")
+        return nodes
+
+    @property
+    def _kept(self) -> set[int]:
+        """Tensors that keep their value between inferences."""
+        states = (*self._variables.states, *self._states.values())
+        return {state.tensor.id for state in states}
 
     def _subgraph(self, index: int) -> tuple[list[Tensor], list[_Call]]:
         """Read the tensors of a subgraph, and what it calls on which of them."""
         table = self.model.Subgraphs(index)
-        calls = [self._call(table.Operators(i), i) for i in self._range(table.OperatorsLength())]
+        calls = [self._call(table.Operators(i), i) for i in self.range(table.OperatorsLength())]
         used = {i for call in calls for i in (*call.inputs, *call.outputs)}
-        used |= {*self._ints(table.InputsAsNumpy()), *self._ints(table.OutputsAsNumpy())}
+        used |= {*self.ints(table.InputsAsNumpy()), *self.ints(table.OutputsAsNumpy())}
         # What nothing reads or writes may be anything: notes of the quantizer have no shape.
         unused = Tensor(-1, "", (1,), DType.INT8)
         tensors = [
-            self._tensor(table.Tensors(i), i) if i in used else unused
-            for i in self._range(table.TensorsLength())
+            self.tensor(table.Tensors(i), i) if i in used else unused
+            for i in self.range(table.TensorsLength())
         ]
         if index == 0:
             self._is_variable = {i for i in range(len(tensors)) if table.Tensors(i).IsVariable()}
@@ -168,7 +191,7 @@ class _Reader:
     def _call(self, table: Any, index: int) -> _Call:
         kind = self._operator_name(table.OpcodeIndex())
         inputs, outputs = table.InputsAsNumpy(), table.OutputsAsNumpy()
-        return _Call(index, kind, self._ints(inputs), self._ints(outputs), table)
+        return _Call(index, kind, self.ints(inputs), self.ints(outputs), table)
 
     def _complain(self) -> None:
         """Raise one error that lists every problem."""
@@ -180,22 +203,7 @@ class _Reader:
                 fix="replace these layers, or see `tinysim ops` for what is computed",
             )
         if self.problems:
-            raise ModelError("; ".join(self.problems[:20]), where=self.where, fix=_FIX_FILE)
-
-    def _length(self, length: int) -> int:
-        """Return a vector's length, unless the file is too short to hold it."""
-        if not 0 <= length <= len(self.blob):
-            raise ValueError(f"a vector of {length} elements in {len(self.blob)} bytes")
-        return length
-
-    def _charge(self, length: int) -> None:
-        """Count what is read, so that a file cannot cost more than its size allows."""
-        self._budget -= self._length(length)
-        if self._budget < 0:
-            raise ValueError("the file lists the same data again and again")
-
-    def _range(self, length: int) -> range:
-        return range(self._length(length))
+            raise ModelError("; ".join(self.problems[:20]), where=self.where, fix=FIX_FILE)
 
     def _picker(self, tensors: list[Tensor]) -> Callable[[int], Tensor | None]:
         """Return a function from tensor index to tensor; -1 is an absent optional input."""
@@ -223,79 +231,6 @@ class _Reader:
             raise ValueError("an input of the graph is a constant")
         return ends
 
-    def _tensor(self, table: Any, index: int) -> Tensor:
-        """Read a tensor; what the compiler cannot take becomes a problem."""
-        name = self._text(table.Name())
-        label = f"tensor {index} ({name})"
-        if (rank := max(table.ShapeLength(), table.ShapeSignatureLength())) > MAX_RANK:
-            self.problems.append(f"{label} has {rank:,} dimensions")
-            return Tensor(index, name, (1,), DType.INT8)
-        signature = self._ints(table.ShapeSignatureAsNumpy())
-        shape = self._ints(table.ShapeAsNumpy())
-        if _is_dynamic(signature, shape):
-            self.problems.append(
-                f"{label} has the dynamic shape {list(signature or shape)}: fix every dimension"
-            )
-            shape = tuple(max(1, size) for size in shape)
-        if (dtype := _DTYPES.get(table.Type())) is None:
-            kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
-            self.problems.append(f"{label} is of type {kind}, which nothing here computes")
-            dtype = DType.INT8
-        size_bytes = prod(shape) * dtype.itemsize
-        if size_bytes > MAX_TENSOR_BYTES:
-            self.problems.append(f"{label} of shape {list(shape)} is too large")
-            return Tensor(index, name, (1,), dtype)
-        quant = self._quant(table.Quantization(), dtype, label)
-        data = self._data(table.Buffer(), dtype, shape, label)
-        return Tensor(index, name, shape, dtype, quant, data)
-
-    def _text(self, raw: bytes | None) -> str:
-        """Make a name from the file fit to be shown: printable, short."""
-        self._charge(len(raw or b""))
-        text = (raw or b"").decode("utf-8", "replace")
-        shown = "".join(char if char.isprintable() else "?" for char in text)
-        return shown if len(shown) <= 80 else shown[:77] + "..."
-
-    def _ints(self, vector: Any) -> tuple[int, ...]:
-        """Return a vector of integers; an absent one reads as 0."""
-        if isinstance(vector, int):
-            return ()
-        self._charge(len(vector))
-        return tuple(int(value) for value in vector)
-
-    def _quant(self, table: Any, dtype: DType, label: str) -> Quant | None:
-        """Read affine quantization, if the tensor has any."""
-        if table is None or dtype is DType.FLOAT32 or not table.ScaleLength():
-            return None
-        self._charge(table.ScaleLength())
-        scale = tuple(float(value) for value in table.ScaleAsNumpy())
-        zero_point = self._ints(table.ZeroPointAsNumpy()) or (0,) * len(scale)
-        if len(zero_point) != len(scale) or not all(np.isfinite(s) and s > 0 for s in scale):
-            self.problems.append(f"{label} has quantization that means nothing")
-            return None
-        limits = np.iinfo(dtype.value) if dtype is not DType.BOOL else None
-        if limits and any(not limits.min <= zero <= limits.max for zero in zero_point):
-            self.problems.append(f"{label} has a zero point outside {dtype.value}")
-            return None
-        return Quant(scale, zero_point, int(table.QuantizedDimension()))
-
-    def _data(self, buffer: int, dtype: DType, shape: tuple[int, ...], label: str) -> Any:
-        """Return a constant's values, or None for what is computed at run time."""
-        if not 0 <= buffer < self._length(self.model.BuffersLength()):
-            raise IndexError(f"{label}: buffer {buffer}")
-        table = self.model.Buffers(buffer)
-        if buffer == 0 or not table.DataLength():
-            return None
-        raw = table.DataAsNumpy()
-        self._charge(len(raw))
-        if len(raw) != prod(shape) * dtype.itemsize:
-            self.problems.append(
-                f"{label} of shape {list(shape)} has {len(raw)} bytes of data, "
-                f"expected {prod(shape) * dtype.itemsize}"
-            )
-            return None
-        return np.frombuffer(raw.tobytes(), np.dtype(dtype.value).newbyteorder("<")).reshape(shape)
-
     def _find_variables(self, calls: list[_Call], pick: Callable[[int], Tensor | None]) -> set[int]:
         """Learn of all resource variables; return the subgraphs that only set them once."""
         once: set[int] = set()
@@ -319,7 +254,7 @@ class _Reader:
         if call.kind == "VAR_HANDLE":
             (handle,) = call.outputs
             name = variable_name(call.table)
-            self._charge(len(name[0]) + len(name[1]))
+            self.charge(len(name[0]) + len(name[1]))
             self._variables.handle(subgraph, handle, name)
         elif call.kind == "ASSIGN_VARIABLE":
             handle, value = call.inputs
@@ -358,6 +293,11 @@ class _Reader:
         inputs, outputs = self._arguments(call, pick)
         if not inputs or not outputs or any(tensor.data is not None for tensor in outputs):
             raise ValueError(f"{call} lacks inputs or outputs")
+        if (real := float_weights(kind, inputs)) is not None:
+            self._notes.append(
+                f"{kind} {outputs[0].name}: hybrid, its integer weights became float32"
+            )
+            inputs = real
         is_custom = kind.startswith("CUSTOM:")
         options = read_custom_options(call.table) if is_custom else read_options(call.table)
         op: Operator = cls.from_tflite(options)
@@ -406,21 +346,13 @@ class _Reader:
 
     def _operator_name(self, index: int) -> str:
         """Return the name of an operator code; old files use the narrow field."""
-        if not 0 <= index < self._length(self.model.OperatorCodesLength()):
+        if not 0 <= index < self.length(self.model.OperatorCodesLength()):
             raise IndexError(f"operator code {index}")
         code = self.model.OperatorCodes(index)
         value = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         if value == tflite.BuiltinOperator.CUSTOM:
-            return f"CUSTOM:{self._text(code.CustomCode())}"
+            return f"CUSTOM:{self.text(code.CustomCode())}"
         return _OPERATORS.get(value, f"operator code {value}")
-
-
-def _is_dynamic(signature: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Tell whether a shape is open; a batch that is exported as 1 counts as 1."""
-    if any(size <= 0 for size in shape):
-        return True
-    is_batch = signature[:1] == (-1,) and shape[:1] == (1,) and signature[1:] == shape[1:]
-    return any(size < 0 for size in signature) and not is_batch
 
 
 def _problems(op: Operator, inputs: tuple[Tensor | None, ...], outputs: Any) -> Iterator[str]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tinysim import __version__
+from tinysim.agreement import check_outputs
 from tinysim.boards import Board, load_board, without_banks
 from tinysim.compiler import Choices, Compilation, compile_model
 from tinysim.compiler.reference import Reference
@@ -46,10 +46,6 @@ class Result(Profile):
 
     def _repr_html_(self) -> str:
         return render(self, "html")
-
-
-#: Name of the host's own inference in reports.
-ORACLE = "numpy reference (TFLite Micro semantics)"
 
 
 def run(
@@ -195,29 +191,6 @@ def compile(
 
 def _board(board: str | Board) -> Board:
     return load_board(board) if isinstance(board, str) else board
-
-
-def check_outputs(expected: Arrays, outputs: Arrays) -> OutputCheck:
-    """Compare the device's outputs with the host's own."""
-    worst = max(_distance_ulp(want, got) for want, got in zip(expected, outputs, strict=True))
-    if worst == 0:
-        return OutputCheck("exact", ORACLE)
-    all_float = all(want.dtype.kind == "f" for want in expected)
-    return OutputCheck("close" if all_float and worst <= 4 else "mismatch", ORACLE, worst)
-
-
-def _distance_ulp(want: NDArray[Any], got: NDArray[Any]) -> int:
-    """Return the largest distance: in steps for integers, in units in the last place for floats."""
-    if want.dtype.kind != "f":
-        return int(np.abs(want.astype(np.int64) - got.astype(np.int64)).max(initial=0))
-    ordered = [_ordered_bits(np.ascontiguousarray(a, np.float32)) for a in (want, got)]
-    return int(np.abs(ordered[0] - ordered[1]).max(initial=0))
-
-
-def _ordered_bits(x: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Map floats to integers so that neighbours differ by one."""
-    bits = x.view(np.int32).astype(np.int64)
-    return np.where(bits < 0, -(bits & 0x7FFF_FFFF), bits)
 
 
 def _profile(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from tinysim.agreement import FLOAT_STEPS, distances
 from tinysim.boards import Board, load_board
 from tinysim.compiler import Choices, compile_model
 from tinysim.compiler.reference import Reference
@@ -18,9 +19,6 @@ from tinysim.simulator.cores import load_core
 from tinysim.simulator.machine import Limits
 
 Arrays = Sequence[NDArray[Any]]
-
-#: Floats that lie no further apart are rounded otherwise: the device fuses products and sums.
-FLOAT_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -99,28 +97,7 @@ def compare_layers(
                     kernel=layer.kernel,
                     shape=info.shape,
                     dtype=info.dtype,
-                    steps=histogram(expected, value),
+                    steps=dict(Counter(distances(expected, value).ravel().tolist())),
                 )
             )
     return tuple(found)
-
-
-def histogram(expected: NDArray[Any], found: NDArray[Any]) -> dict[int, int]:
-    """Count elements by their distance; what is not a number on one side only counts as far."""
-    far = 2**31
-    if expected.dtype.kind != "f":
-        distance = np.abs(expected.astype(np.int64) - found.astype(np.int64))
-    else:
-        a, b = expected.astype(np.float64), found.astype(np.float64)
-        unit = largest_unit(expected)
-        with np.errstate(invalid="ignore"):
-            gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b) / unit)
-        distance = np.ceil(np.nan_to_num(gap, nan=far, posinf=far)).clip(max=far).astype(np.int64)
-    values, counts = np.unique(distance, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def largest_unit(values: NDArray[Any]) -> float:
-    """Return the unit in the last place of the largest magnitude among float32 values."""
-    finite = np.abs(values[np.isfinite(values)])
-    return float(np.spacing(np.float32(finite.max(initial=np.finfo(np.float32).tiny))))
