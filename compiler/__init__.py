@@ -11,6 +11,7 @@ from tinysim.compiler.emit import emit_c, layer_symbols, tensor_infos
 from tinysim.compiler.graph import Graph
 from tinysim.compiler.memory import directed, plan_memory
 from tinysim.compiler.passes import run_passes
+from tinysim.compiler.passes.rounding import with_rounding
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.toolchain import build
 from tinysim.firmware import Firmware, Target
@@ -21,12 +22,14 @@ class Choices:
     """What the user may choose of how a model is compiled.
 
     ``optimize`` is ``speed`` or ``size``, ``planner`` one of ``compiler.memory.PLANNERS``;
-    ``keeps_constant_channels`` computes even what is the same for every input.
+    ``keeps_constant_channels`` computes even what is the same for every input. ``rounding`` is that
+    of int8 FULLY_CONNECTED, where the references differ: ``tflm`` rounds twice, ``litert`` once.
     """
 
     optimize: str = "speed"
     planner: str = "search"
     keeps_constant_channels: bool = False
+    rounding: str = "tflm"
 
 
 DEFAULT = Choices()
@@ -62,7 +65,7 @@ def compile_model(
         If the model cannot be compiled, or there is no compiler. A model that is too large
         for the board compiles all the same.
     """
-    original = read_model(path)
+    original = with_rounding(read_model(path), choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels)
     calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
     plan = plan_memory(graph, calls, choices.planner)

@@ -24,6 +24,9 @@ from tinysim.simulator.profile import (
     RegionUse,
 )
 
+#: How far behind the arena writing is looked for: nothing else lies there.
+_WATCHED_BYTES = 64
+
 #: Owners of counted cycles: 0 is the code between layers, layers follow.
 _RUNTIME = 0
 _FIRST_LAYER = 1
@@ -36,7 +39,8 @@ class Execution:
     """One inference as it ran: counters, memory use and outputs.
 
     ``stack_bytes`` is the deepest the stack pointer went, ``stack_written_bytes`` the deepest
-    byte written (what a painted stack shows on a board).
+    byte written (what a painted stack shows on a board). ``arena_written_bytes`` is how far the
+    arena was written to: the plan's size, if the plan is true.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -45,6 +49,7 @@ class Execution:
     regions: tuple[RegionUse, ...]
     stack_bytes: int
     stack_written_bytes: int
+    arena_written_bytes: int
     outputs: tuple[NDArray[Any], ...]
     fidelity: int
     bank_cycles: dict[str, int]
@@ -112,6 +117,7 @@ class Session:
             regions=_region_use(self.firmware, self.board, stack_bytes),
             stack_bytes=stack_bytes,
             stack_written_bytes=self._stack_top - written,
+            arena_written_bytes=self._arena_written(),
             outputs=tuple(self._read(info) for info in self.firmware.outputs),
             fidelity=self.machine.fidelity,
             bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
@@ -146,6 +152,11 @@ class Session:
     def _put(self, inputs: Sequence[NDArray[Any]]) -> None:
         for info, value in zip(self.firmware.inputs, inputs, strict=True):
             self.machine.write(self._arena + info.offset_bytes, value.tobytes())
+
+    def _arena_written(self) -> int:
+        """Return how far into the arena, or beyond it, anything was written since reset."""
+        end = self._arena + self.firmware.arena_bytes + _WATCHED_BYTES
+        return self.machine.highest_written(self._arena, end) - self._arena
 
     def _is_start_cold(self) -> bool:
         """Tell whether filling empty caches may show in the cycles of one inference."""

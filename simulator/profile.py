@@ -222,6 +222,7 @@ class Profile:
     arena_lower_bound_bytes: int
     stack_bytes: int
     stack_written_bytes: int
+    arena_written_bytes: int
     input_infos: tuple[TensorInfo, ...]
     output_infos: tuple[TensorInfo, ...]
     inputs: tuple[NDArray[Any], ...]

@@ -40,7 +40,8 @@ ONLY_IN = {
     },
     "capstone": {"simulator/decode.py"},
     "tflite": {
-        f"compiler/readers/{name}.py" for name in ("tflite", "_tflite_options", "_tflite_states")
+        f"compiler/readers/{name}.py"
+        for name in ("tflite", "_tflite_options", "_tflite_states", "_tflite_tensors")
     },
     "h5py": {"compiler/readers/keras/archive.py"},
     "subprocess": {"compiler/toolchain.py"},

@@ -132,9 +132,9 @@ def test_model_too_large_for_flash_runs_and_says_by_how_much() -> None:
 
 def test_model_too_large_for_ram_runs_and_says_by_how_much() -> None:
     full = tinysim.run(DEMO_MODEL, "generic_m4")
-    tight = tinysim.run(DEMO_MODEL, small_board(sram={"size_bytes": 16_384}))
-    over = full.used_bytes("ram") - 16_384
-    assert tight.verdict == f"DOES NOT FIT: sram over by {over:,} B (largest: arena, 18,816 B)"
+    tight = tinysim.run(DEMO_MODEL, small_board(sram={"size_bytes": 8192}))
+    over = full.used_bytes("ram") - 8192
+    assert tight.verdict == f"DOES NOT FIT: sram over by {over:,} B (largest: arena, 12,576 B)"
     assert tight.output_check.status == "exact"
 
 
@@ -153,7 +153,7 @@ def test_arena_goes_to_the_first_ram_that_takes_it() -> None:
 def test_arena_goes_to_larger_ram_when_the_first_is_full() -> None:
     board = load_board("disco_f746ng")
     regions = tuple(
-        replace(region, size_bytes=16_384) if region.name == "dtcm" else region
+        replace(region, size_bytes=12_288) if region.name == "dtcm" else region
         for region in board.regions
     )
     large = tinysim.run(DEMO_MODEL, replace(board, regions=regions))

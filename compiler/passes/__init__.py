@@ -14,6 +14,7 @@ from tinysim.compiler.passes.fold_scale import fold_scale
 from tinysim.compiler.passes.fuse_activation import fuse_activation
 from tinysim.compiler.passes.fuse_pad import fuse_pad
 from tinysim.compiler.passes.move_transposes import move_transposes
+from tinysim.compiler.passes.reorder import reorder
 
 
 def remove_views(graph: Graph) -> Graph:
@@ -67,6 +68,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_pad,
     remove_views,
     remove_constant_channels,
+    reorder,
 )
 
 

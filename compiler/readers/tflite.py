@@ -126,6 +126,7 @@ class _Reader(Tables):
             )
         self._free_ids = count(len(tensors) + len(self._variables.states))
         nodes = self._nodes(calls, tensors, pick)
+        outputs = tuple(t if t.id in legacy else tensors[t.id] for t in outputs)
         if any(tensor.id in self._is_variable for tensor in inputs):
             raise ValueError("an input of the graph is a variable")
         self._complain()

@@ -322,6 +322,12 @@ class Machine:
         written = np.flatnonzero(memory != PAINT)
         return low + int(written[0]) if len(written) else high
 
+    def highest_written(self, low: int, high: int) -> int:
+        """Return the end of what has lost its paint in a range, or ``low``."""
+        memory = np.frombuffer(self.read(low, high - low), np.uint8)
+        written = np.flatnonzero(memory != PAINT)
+        return low + int(written[-1]) + 1 if len(written) else low
+
     def _deadline(self) -> int:
         """Return when the host must look at the time again, in the tracer's millicycles."""
         due = self._next_event(self._limits.cycles)

@@ -39,6 +39,7 @@ class ChoiceArguments(TypedDict, total=False):
     optimize: str
     planner: str
     keeps_constant_channels: bool
+    rounding: str
 
 
 class Result(Profile):
@@ -224,6 +225,7 @@ def _profile(
         arena_lower_bound_bytes=firmware.arena_lower_bound_bytes,
         stack_bytes=execution.stack_bytes,
         stack_written_bytes=execution.stack_written_bytes,
+        arena_written_bytes=execution.arena_written_bytes,
         input_infos=firmware.inputs,
         output_infos=firmware.outputs,
         inputs=tuple(inputs),

@@ -13,7 +13,8 @@ from tinysim.cli.options import (
     ModelArgument,
     OptimizeOption,
     PlannerOption,
-    check_choices,
+    RoundingOption,
+    chosen,
 )
 
 
@@ -24,6 +25,7 @@ def compile(
     optimize: OptimizeOption = "speed",
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
+    rounding: RoundingOption = "tflm",
 ) -> None:
     """Write the C sources, static library, ELF and map of a model for a board.
 
@@ -31,14 +33,8 @@ def compile(
     """
     import tinysim
 
-    check_choices(optimize, planner)
-    compilation = tinysim.compile(
-        model,
-        board,
-        optimize=optimize,
-        planner=planner,
-        keeps_constant_channels=keep_constant_channels,
-    )
+    choices = chosen(optimize, planner, keep_constant_channels, rounding)
+    compilation = tinysim.compile(model, board, **choices)
     write_folder(output, dict(compilation.files))
     firmware = compilation.firmware
     typer.echo(

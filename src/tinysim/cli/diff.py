@@ -14,7 +14,8 @@ from tinysim.cli.options import (
     ModelArgument,
     OptimizeOption,
     PlannerOption,
-    check_choices,
+    RoundingOption,
+    chosen,
 )
 
 #: Distances that get a column of their own; what lies further apart is counted together.
@@ -32,6 +33,7 @@ def diff(
     optimize: OptimizeOption = "speed",
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
+    rounding: RoundingOption = "tflm",
 ) -> None:
     """Compare every layer's output on the emulated board with the host's.
 
@@ -43,12 +45,12 @@ def diff(
     from tinysim.compiler import Choices
     from tinysim.layerwise import compare_layers, first_difference
 
-    check_choices(optimize, planner)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding)
     found = compare_layers(
         model,
         board,
         inputs=None if not input else [read_array(path) for path in input],
-        choices=Choices(optimize, planner, keep_constant_channels),
+        choices=Choices(**choices),
     )
     headings = ("#", "layer", "operator", "type", "shape", "equal", *map(str, COLUMNS), "more")
     table = plain_table(*headings)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tinysim.api import ChoiceArguments
 
 ModelArgument = Annotated[Path, typer.Argument(help="Model file.", show_default=False)]
 OptimizeOption = Annotated[str, typer.Option(help="speed or size.")]
@@ -15,17 +18,31 @@ PlannerOption = Annotated[
 KeepConstantChannelsOption = Annotated[
     bool, typer.Option(help="Compute channels even if they are the same for every input.")
 ]
+RoundingOption = Annotated[
+    str, typer.Option(help="Of int8 FULLY_CONNECTED: tflm rounds twice, litert once.")
+]
 
 
-def check_choices(optimize: str, planner: str) -> None:
-    """Refuse what the compiler does not know."""
+def chosen(
+    optimize: str, planner: str, keep_constant_channels: bool, rounding: str
+) -> ChoiceArguments:
+    """Return what the user chose, or refuse what the compiler does not know."""
     from tinysim.compiler.memory import PLANNERS
+    from tinysim.compiler.passes.rounding import ROUNDINGS
     from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
 
     if optimize not in OPTIMIZE_FLAGS:
         raise typer.BadParameter(f"--optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {optimize}")
     if planner not in PLANNERS:
         raise typer.BadParameter(f"--planner is {' or '.join(PLANNERS)}, not {planner}")
+    if rounding not in ROUNDINGS:
+        raise typer.BadParameter(f"--rounding is {' or '.join(ROUNDINGS)}, not {rounding}")
+    return {
+        "optimize": optimize,
+        "planner": planner,
+        "keeps_constant_channels": keep_constant_channels,
+        "rounding": rounding,
+    }
 
 
 def seconds(text: str) -> float:

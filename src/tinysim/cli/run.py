@@ -15,7 +15,8 @@ from tinysim.cli.options import (
     ModelArgument,
     OptimizeOption,
     PlannerOption,
-    check_choices,
+    RoundingOption,
+    chosen,
     seconds,
 )
 from tinysim.errors import InternalError
@@ -48,6 +49,7 @@ def run(
     optimize: OptimizeOption = "speed",
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
+    rounding: RoundingOption = "tflm",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     function: Annotated[
         str | None, typer.Option(help="Firmware: profile one execution of a function.")
@@ -124,7 +126,7 @@ def run(
         report_firmware(profiles_of_firmware, json, flame, uart_out, quiet)
         return
 
-    check_choices(optimize, planner)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding)
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
     if len(names) > 1 and output is not None:
         raise typer.BadParameter("--output goes with one board")
@@ -139,9 +141,7 @@ def run(
                 avoid=avoid or [],
                 fidelity=fidelity,
                 on_stage=on_stage,
-                optimize=optimize,
-                planner=planner,
-                keeps_constant_channels=keep_constant_channels,
+                **choices,
             )
         profiles.append(profile)
     if json is not None:

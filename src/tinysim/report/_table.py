@@ -193,8 +193,9 @@ def _conditions(profile: Profile) -> list[Text]:
     waits = ", ".join(f"{r.name} {r.wait_states}" for r in profile.regions if r.kind == "flash")
     lines = [
         status,
-        f"input/output {profile.io_bytes:,} B (inside the arena); stack written "
-        f"{profile.stack_written_bytes:,} B; arena at best {profile.arena_lower_bound_bytes:,} B",
+        f"input/output {profile.io_bytes:,} B (inside the arena); arena planned "
+        f"{profile.arena_bytes:,} B, written {profile.arena_written_bytes:,} B, at best "
+        f"{profile.arena_lower_bound_bytes:,} B; stack written {profile.stack_written_bytes:,} B",
         f"model {profile.model_sha256[:16]}; {profile.toolchain.version}",
         f"flags {' '.join(profile.toolchain.flags)}; wait states: {waits}",
     ]

@@ -61,6 +61,7 @@ def as_data(profile: Profile) -> dict[str, Any]:
             "arena_bytes": used("ram", "arena"),
             "arena_plan_bytes": profile.arena_bytes,
             "arena_lower_bound_bytes": profile.arena_lower_bound_bytes,
+            "arena_written_bytes": profile.arena_written_bytes,
             "stack_bytes": profile.stack_bytes,
             "stack_written_bytes": profile.stack_written_bytes,
             "static_bytes": used("ram", "static"),
