@@ -24,12 +24,15 @@ class Choices:
     ``optimize`` is ``speed`` or ``size``, ``planner`` one of ``compiler.memory.PLANNERS``;
     ``keeps_constant_channels`` computes even what is the same for every input. ``rounding`` is that
     of int8 FULLY_CONNECTED, where the references differ: ``tflm`` rounds twice, ``litert`` once.
+    ``patches`` runs the first layers in bands of rows where that makes the arena smaller: rows in
+    which bands meet are computed twice.
     """
 
     optimize: str = "speed"
     planner: str = "search"
     keeps_constant_channels: bool = False
     rounding: str = "tflm"
+    patches: bool = False
 
 
 DEFAULT = Choices()
@@ -66,7 +69,7 @@ def compile_model(
         for the board compiles all the same.
     """
     original = with_rounding(read_model(path), choices.rounding)
-    graph = run_passes(original, choices.keeps_constant_channels)
+    graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
     calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
     plan = plan_memory(graph, calls, choices.planner)
     calls = directed(calls, plan)

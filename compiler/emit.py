@@ -13,7 +13,7 @@ import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
-from tinysim.compiler.ops import CHANNEL, KernelCall
+from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
 from tinysim.firmware import LayerSymbol, TensorInfo
 from tinysim.kernels import read_kernel
 
@@ -78,9 +78,9 @@ def emit_c(
     ):
         called = []
         for call in parts:
-            arguments = [_at(plan.offsets[tensor.id]) for tensor in call.inputs]
+            arguments = _places(plan, index, call.inputs, call.input_offsets)
             arguments += [constants.name(array) for array in call.constants]
-            arguments += [_at(plan.offsets[tensor.id]) for tensor in call.outputs]
+            arguments += _places(plan, index, call.outputs, call.output_offsets)
             if call.scratch_bytes:
                 arguments.append(_at(plan.scratch_offsets[index]))
             number = kernels.setdefault(_specialised(call), len(kernels))
@@ -210,6 +210,18 @@ def _number(value: int | float) -> str:
     if math.isnan(value):
         return '__builtin_nanf("")'
     return "-__builtin_inff()" if value < 0 else "__builtin_inff()"
+
+
+def _places(
+    plan: MemoryPlan, node: int, tensors: tuple[Tensor, ...], offsets: tuple[int, ...]
+) -> list[str]:
+    """Return where tensors lie, or the parts of them that are meant."""
+    starts = [
+        plan.scratch_offsets[node] if tensor.id == SCRATCH_ID else plan.offsets[tensor.id]
+        for tensor in tensors
+    ]
+    parts = offsets or (0,) * len(starts)
+    return [_at(start + part) for start, part in zip(starts, parts, strict=True)]
 
 
 def _at(offset: int) -> str:

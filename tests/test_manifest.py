@@ -18,7 +18,9 @@ from tinysim.compiler.readers import read_model
 
 MANIFEST = SHARED / "models" / "MANIFEST.csv"
 NAMES = (
-    [row["file"] for row in csv.DictReader(MANIFEST.open())] if MANIFEST.is_file() else ["absent"]
+    [row["file"] for row in csv.DictReader(MANIFEST.read_text().splitlines())]
+    if MANIFEST.is_file()
+    else ["absent"]
 )
 
 #: Weights are used as floats here; the runtime that made the stored outputs rounds activations to

@@ -79,7 +79,7 @@ def problem_of(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> Problem
     scratch = [
         Block(-1, index, aligned(size), index, index)
         for index, parts in enumerate(calls)
-        if (size := max(call.scratch_bytes for call in parts))
+        if (size := scratch_bytes(graph.nodes[index], parts))
     ]
     kept = {state.tensor.id for state in graph.states}
     overlaps = {
@@ -89,6 +89,12 @@ def problem_of(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> Problem
         if lifetimes[pair[0]][1] == index and not kept.intersection(pair)
     }
     return Problem((*tensors, *scratch), overlaps, len(graph.nodes))
+
+
+def scratch_bytes(node: Node, calls: tuple[KernelCall, ...]) -> int:
+    """Return the scratch buffer of a node: the operator's own, or the most that a kernel wants."""
+    own = node.op.workspace_bytes(node.inputs, node.outputs)
+    return max(own, *(call.scratch_bytes for call in calls), 0)
 
 
 def _overlaps(node: Node) -> dict[tuple[int, int], Overlap]:

@@ -23,6 +23,10 @@ Inputs = tuple[Tensor | None, ...]
 CHANNEL = np.dtype([("bias", "<i4"), ("multiplier", "<i4"), ("shift", "<i4")])
 
 
+#: Id of what lies in a node's scratch buffer instead of a tensor's own place.
+SCRATCH_ID = -1
+
+
 @dataclass(frozen=True, eq=False)
 class KernelCall:
     """One specialised call of ``ts_<kernel>`` in ``kernels/<kernel>.h``.
@@ -37,6 +41,10 @@ class KernelCall:
     outputs: tuple[Tensor, ...]
     constants: tuple[Array, ...] = field(default=())
     scratch_bytes: int = 0
+    #: Bytes from the start of each input or output on, if only a part of it is meant. A tensor
+    #: with the id ``SCRATCH_ID`` lies in the node's scratch buffer.
+    input_offsets: tuple[int, ...] = field(default=())
+    output_offsets: tuple[int, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,10 @@ class Operator(ABC):
     @abstractmethod
     def lower(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> tuple[KernelCall, ...]:
         """Choose kernels and give their arguments; they run one after another."""
+
+    def workspace_bytes(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> int:
+        """Return the scratch that the node needs besides what its kernels ask for."""
+        return 0
 
     def overlaps(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Mapping[int, Overlap]:
         """Return, by index of the input, how the first output may lie over it.

@@ -14,6 +14,7 @@ from tinysim.compiler.passes.fold_scale import fold_scale
 from tinysim.compiler.passes.fuse_activation import fuse_activation
 from tinysim.compiler.passes.fuse_pad import fuse_pad
 from tinysim.compiler.passes.move_transposes import move_transposes
+from tinysim.compiler.passes.patch import patch
 from tinysim.compiler.passes.reorder import reorder
 
 
@@ -72,10 +73,12 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
-def run_passes(graph: Graph, keeps_constant_channels: bool = False) -> Graph:
+def run_passes(graph: Graph, keeps_constant_channels: bool = False, patches: bool = False) -> Graph:
     """Run every pass; a pass that breaks the graph is a bug and stops here."""
-    for rewrite in PASSES:
+    for rewrite in (*PASSES, patch):
         if keeps_constant_channels and rewrite is remove_constant_channels:
+            continue
+        if rewrite is patch and not patches:
             continue
         graph = rewrite(graph)
         broken = list(defects(graph))

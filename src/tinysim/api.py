@@ -40,6 +40,7 @@ class ChoiceArguments(TypedDict, total=False):
     planner: str
     keeps_constant_channels: bool
     rounding: str
+    patches: bool
 
 
 class Result(Profile):

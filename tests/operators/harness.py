@@ -25,7 +25,7 @@ import pytest
 from tests.tflite_models import Array
 from tinysim.compiler.graph import Graph, Tensor
 from tinysim.compiler.memory import directed, plan_memory
-from tinysim.compiler.ops import CHANNEL, KernelCall
+from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
@@ -140,9 +140,10 @@ def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Arra
         for index, parts in enumerate(directed(calls, plan)):
             for call in parts:
                 constants = [Framed.around(array) for array in call.constants]
-                at = [plan.offsets[tensor.id] for tensor in call.inputs]
-                to = [plan.offsets[tensor.id] for tensor in call.outputs]
-                to += [plan.scratch_offsets[index]] if call.scratch_bytes else []
+                places = {**plan.offsets, SCRATCH_ID: plan.scratch_offsets.get(index, 0)}
+                at = _offsets(places, call.inputs, call.input_offsets)
+                to = _offsets(places, call.outputs, call.output_offsets)
+                to += [places[SCRATCH_ID]] if call.scratch_bytes else []
                 first = arena.pointer.value or 0
                 pointers = [ctypes.c_void_p(first + offset) for offset in at]
                 pointers += [framed.pointer for framed in constants]
@@ -158,6 +159,14 @@ def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Arra
             ]
         )
     return found
+
+
+def _offsets(
+    places: Mapping[int, int], tensors: Sequence[Tensor], parts: tuple[int, ...]
+) -> list[int]:
+    """Return where tensors lie in the arena, or the parts of them that are meant."""
+    starts = [places[tensor.id] for tensor in tensors]
+    return [a + b for a, b in zip(starts, parts or (0,) * len(starts), strict=True)]
 
 
 def _view(arena: Framed, offset: int, tensor: Tensor) -> Array:

@@ -12,6 +12,7 @@ from tinysim.cli.options import (
     KeepConstantChannelsOption,
     ModelArgument,
     OptimizeOption,
+    PatchesOption,
     PlannerOption,
     RoundingOption,
     chosen,
@@ -26,6 +27,7 @@ def compile(
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
+    patches: PatchesOption = False,
 ) -> None:
     """Write the C sources, static library, ELF and map of a model for a board.
 
@@ -33,7 +35,7 @@ def compile(
     """
     import tinysim
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
     compilation = tinysim.compile(model, board, **choices)
     write_folder(output, dict(compilation.files))
     firmware = compilation.firmware

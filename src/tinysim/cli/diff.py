@@ -13,6 +13,7 @@ from tinysim.cli.options import (
     KeepConstantChannelsOption,
     ModelArgument,
     OptimizeOption,
+    PatchesOption,
     PlannerOption,
     RoundingOption,
     chosen,
@@ -34,6 +35,7 @@ def diff(
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
+    patches: PatchesOption = False,
 ) -> None:
     """Compare every layer's output on the emulated board with the host's.
 
@@ -45,7 +47,7 @@ def diff(
     from tinysim.compiler import Choices
     from tinysim.layerwise import compare_layers, first_difference
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
     found = compare_layers(
         model,
         board,

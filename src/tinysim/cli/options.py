@@ -21,10 +21,13 @@ KeepConstantChannelsOption = Annotated[
 RoundingOption = Annotated[
     str, typer.Option(help="Of int8 FULLY_CONNECTED: tflm rounds twice, litert once.")
 ]
+PatchesOption = Annotated[
+    bool, typer.Option("--patches", help="Run the first layers in bands: less RAM, more cycles.")
+]
 
 
 def chosen(
-    optimize: str, planner: str, keep_constant_channels: bool, rounding: str
+    optimize: str, planner: str, keep_constant_channels: bool, rounding: str, patches: bool
 ) -> ChoiceArguments:
     """Return what the user chose, or refuse what the compiler does not know."""
     from tinysim.compiler.memory import PLANNERS
@@ -42,6 +45,7 @@ def chosen(
         "planner": planner,
         "keeps_constant_channels": keep_constant_channels,
         "rounding": rounding,
+        "patches": patches,
     }
 
 

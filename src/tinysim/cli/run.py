@@ -14,6 +14,7 @@ from tinysim.cli.options import (
     KeepConstantChannelsOption,
     ModelArgument,
     OptimizeOption,
+    PatchesOption,
     PlannerOption,
     RoundingOption,
     chosen,
@@ -50,6 +51,7 @@ def run(
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
+    patches: PatchesOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     function: Annotated[
         str | None, typer.Option(help="Firmware: profile one execution of a function.")
@@ -126,7 +128,7 @@ def run(
         report_firmware(profiles_of_firmware, json, flame, uart_out, quiet)
         return
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
     names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
     if len(names) > 1 and output is not None:
         raise typer.BadParameter("--output goes with one board")
