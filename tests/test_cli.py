@@ -104,7 +104,7 @@ def test_compile_writes_sources_that_build_without_warnings(tmp_path: Path) -> N
     assert "tensor arena 12,576 B" in result.stdout
     names = {path.name for path in tmp_path.iterdir()}
     assert {"model.c", "model.h", "weights.c", "main.c", "libmodel.a", "firmware.elf"} <= names
-    assert "#define TS_TENSOR_ARENA_BYTES 18816" in (tmp_path / "model.h").read_text()
+    assert "#define TS_TENSOR_ARENA_BYTES 12576" in (tmp_path / "model.h").read_text()
     strict = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-std=c11", "-O2"]
     core = ["-mcpu=cortex-m0plus", "-mthumb"]
     for source in sorted(tmp_path.glob("*.c")):
