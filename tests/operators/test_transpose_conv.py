@@ -59,3 +59,15 @@ def test_equals_tflm(kind: str) -> None:
         assert_all_agree(case)
 
     check()
+
+
+def test_output_shape_may_be_computed_for_it_is_not_read() -> None:
+    shape = models.TensorSpec((4,), "int32")
+    filter_ = models.constant(np.ones((2, 2, 2, 3), np.float32))
+    out = models.float32((1, 6, 6, 2))
+    options = {"Padding": "VALID", "StrideH": 2, "StrideW": 2}
+    model = models.single(
+        "TRANSPOSE_CONV", (shape, filter_, models.float32((1, 3, 3, 3))), out, options
+    )
+    x = np.arange(27, dtype=np.float32).reshape(1, 3, 3, 3)
+    assert_all_agree(Case(model, ((np.array([1, 6, 6, 2], np.int32), x),)))
