@@ -137,7 +137,7 @@ class _Constants:
     def texts(self) -> tuple[str, str]:
         """Return header and source."""
         rows = [
-            (f"const {_C_TYPES[array.dtype]} {name}[{array.size}]", array)
+            (f"{_aligned(array)} const {_C_TYPES[array.dtype]} {name}[{array.size}]", array)
             for name, array in self._arrays.items()
         ]
         declarations = "".join(f"extern {declaration};\n" for declaration, _ in rows)
@@ -147,10 +147,17 @@ class _Constants:
             f"{declarations}\n#endif\n"
         )
         definitions = "".join(
-            f"\n__attribute__((aligned(4))) {declaration} = {{\n{_literal(array)}}};\n"
-            for declaration, array in rows
+            f"\n{declaration} = {{\n{_literal(array)}}};\n" for declaration, array in rows
         )
         return header, '#include "weights.h"\n' + definitions
+
+
+def _aligned(array: Array) -> str:
+    """Return the alignment: whole words, for loads of several elements at once.
+
+    It stands at the declaration, too, where a compiler might suppose a larger one otherwise.
+    """
+    return f"__attribute__((aligned({8 if array.dtype.itemsize == 8 else 4})))"
 
 
 def _filling(array: Array) -> int | None:

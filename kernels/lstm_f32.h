@@ -32,7 +32,7 @@ static inline float ts_lstm_sigmoid_f32(float x)
 /** Hyperbolic tangent: its series near 0, where the exponential would cancel. */
 static inline float ts_lstm_tanh_f32(float x)
 {
-    const double d = x;
+    const double d = (double)x;
     const double square = d * d;
     if (square < 0.09) {
         const double tail = 62.0 / 2835 - square * 1382.0 / 155925;

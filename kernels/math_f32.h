@@ -82,7 +82,7 @@ static inline float ts_exp_f32(float x)
     if (x < -104.0F) {
         return 0.0F;
     }
-    const double result = ts_exp_f64(x);
+    const double result = ts_exp_f64((double)x);
     /* Converting a double beyond float's range is undefined; this is where rounding makes it so. */
     return result >= 0x1.ffffffp+127 ? __builtin_inff() : (float)result;
 }
@@ -107,7 +107,7 @@ static inline float ts_log_f32(float x)
     if (x <= 0.0F) {
         return x < 0.0F ? __builtin_nanf("") : -__builtin_inff();
     }
-    ts_double_bits mantissa = {.value = x}; /* normal, even if the float is not */
+    ts_double_bits mantissa = {.value = (double)x}; /* normal, even if the float is not */
     int32_t k = (int32_t)(mantissa.bits >> 52) - 1023;
     mantissa.bits = (mantissa.bits & ((UINT64_C(1) << 52) - 1U)) | (UINT64_C(1023) << 52);
     if (mantissa.value >= 4.0 / 3.0) {
@@ -171,7 +171,7 @@ static inline float ts_sqrt_f32(float x)
  */
 static inline float ts_expm1_f32(float x)
 {
-    const double d = x;
+    const double d = (double)x;
     if (!(x < -0x1p-10F)) {
         return (float)(d + d * d * (0.5 + d * (1.0 / 6 + d * (1.0 / 24))));
     }
@@ -184,7 +184,7 @@ static inline float ts_expm1_f32(float x)
  */
 static inline float ts_tanh_f32(float x)
 {
-    const double d = x;
+    const double d = (double)x;
     if (!(x > 0x1p-10F || x < -0x1p-10F)) {
         return (float)(d - d * d * d * (1.0 / 3 - d * d * (2.0 / 15)));
     }
@@ -214,7 +214,7 @@ static inline ts_angle ts_reduce(float x)
     static const uint32_t two_over_pi[] = {0x00000000U, 0xA2F9836EU, 0x4E441529U, 0xFC2757D1U,
                                            0xF534DDC0U, 0xDB629599U, 0x3C439041U, 0xFE5163ABU};
     if (x > -0.78F && x < 0.78F) {
-        return (ts_angle){0, x};
+        return (ts_angle){0, (double)x};
     }
     const ts_float_bits parts = {.value = x};
     const uint32_t mantissa = (parts.bits & UINT32_C(0x007FFFFF)) | UINT32_C(0x00800000);
