@@ -45,7 +45,9 @@ ONLY_IN = {
     },
     "h5py": {"compiler/readers/keras/archive.py"},
     "subprocess": {"compiler/toolchain.py"},
-    "tensorflow": set(),
+    "tensorflow": {"compiler/readers/saved_model.py"},
+    "torch": {"compiler/readers/torch_export.py"},
+    "onnxscript": {"compiler/readers/torch_export.py"},
     "keras": set(),
 }
 

@@ -111,7 +111,7 @@ def test_missing_file_folder_and_suffix_are_named(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=what):
             read_model(path)
     (tmp_path / "folder.tflite").mkdir()
-    with pytest.raises(ModelError, match="Is a directory"):
+    with pytest.raises(ModelError, match="this is a folder, and no SavedModel"):
         read_model(tmp_path / "folder.tflite")
 
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from tinysim.api import ChoiceArguments
 
-ModelArgument = Annotated[Path, typer.Argument(help="Model file.", show_default=False)]
+ModelArgument = Annotated[Path, typer.Argument(help="Model file or folder.", show_default=False)]
 OptimizeOption = Annotated[str, typer.Option(help="speed or size.")]
 PlannerOption = Annotated[
     str, typer.Option(help="Memory planner: search, exact (slow, proved), greedy or first-fit.")
