@@ -237,7 +237,8 @@ def output_range(
     """Return the least and the largest int8 that come of sums between ``least`` and ``most``."""
     (call,) = op.lower(inputs, outputs)
     bias = call.constants[1]["bias"].astype(np.int64)
-    if max(np.abs(least + bias).max(), np.abs(most + bias).max()) >= 2**31:
+    raised = 2.0 ** np.maximum(call.constants[1]["shift"], 0)
+    if (raised * np.maximum(np.abs(least + bias), np.abs(most + bias)) >= 2**31).any():
         return np.full(len(bias), -128), np.full(len(bias), 127)  # sums may wrap
     low, high = (finish(ends, call).astype(np.int64) for ends in (least, most))
     return low, high

@@ -51,6 +51,11 @@ def substituted(graph: Graph, seen: Mapping[int, Tensor]) -> Graph:
     return replace(graph, nodes=nodes, outputs=tuple(map(last, graph.outputs)))
 
 
+def is_sound(node: Node) -> bool:
+    """Whether an operator takes what a rewriting would give it; if not, it is left alone."""
+    return next(node.op.problems(node.inputs, node.outputs), None) is None
+
+
 def until_settled(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
     """Repeat a rewriting until it changes nothing; each round must take something away."""
     while (changed := step(graph)) is not graph:

@@ -25,6 +25,14 @@ KEEPING = (
 )
 
 
+#: Channels of all tensors together, from which on following them takes too long, and elements of
+#: what is followed by computing it.
+MAX_CHANNELS, MAX_COMPUTED = 2**20, 2**23
+
+#: Ratio of scales beyond which values may be raised out of 32 bits.
+MAX_RISE = 2.0**8
+
+
 @dataclass(frozen=True)
 class _Range:
     """Least and largest value of each channel (the last axis of what was written)."""
@@ -41,6 +49,11 @@ class _Range:
 
 def remove_constant_channels(graph: Graph) -> Graph:
     """Take out the channels that are constant for every input, and those that only feed them."""
+    written = [tensor for node in graph.nodes for tensor in node.outputs]
+    if sum(_channels(tensor) for tensor in (*graph.inputs, *written)) > MAX_CHANNELS:
+        return graph
+    if sum(_computed(node) for node in graph.nodes if _is_followed(node)) > MAX_COMPUTED:
+        return graph
     ranges = _ranges(graph)
     dropped = _dropped(graph, ranges)
     count = sum(int(mask.sum()) for mask in dropped.values())
@@ -53,6 +66,15 @@ def remove_constant_channels(graph: Graph) -> Graph:
         f" ({(before - after) / max(1, before):.0%}); outputs are the same to the bit"
     )
     return replace(slim, removed=(*slim.removed, note))
+
+
+def _computed(node: Node) -> int:
+    """Return how many elements are computed to follow a node."""
+    if node.op.tflite in (*MIXING, "DEPTHWISE_CONV_2D"):
+        return 0
+    window = getattr(node.op, "filter_h", 1) * getattr(node.op, "filter_w", 1)
+    read = sum(tensor.elements for tensor in node.activations)
+    return int(read + node.outputs[0].elements * window)
 
 
 def _macs(graph: Graph) -> int:
@@ -77,8 +99,12 @@ def _ranges(graph: Graph) -> dict[int, _Range]:
     return found
 
 
+def _channels(tensor: Tensor) -> int:
+    return tensor.shape[-1] if tensor.shape else 1
+
+
 def _full(tensor: Tensor) -> _Range:
-    channels = tensor.shape[-1] if tensor.shape else 1
+    channels = _channels(tensor)
     return _Range(np.full(channels, -128), np.full(channels, 127))
 
 
@@ -99,11 +125,18 @@ def _is_followed(node: Node) -> bool:
             and (bias is None or bias.data is not None)
             and _is_one_group(node, x, weights)
         )
+    if not all(t.quant is None or _is_usual(t, node.outputs[0]) for t in node.activations):
+        return False
     if node.op.tflite == "MEAN" and node.outputs[0].shape[-1] != node.activations[0].shape[-1]:
         return False
     return len(node.activations) == (2 if node.op.tflite == "ADD" else 1) and all(
         tensor.shape[-1:] == node.outputs[0].shape[-1:] for tensor in node.activations
     )
+
+
+def _is_usual(x: Tensor, out: Tensor) -> bool:
+    """Whether requantization cannot wrap, which would put a larger input's output lower."""
+    return out.quant is not None and x.scale / out.scale < MAX_RISE
 
 
 def _is_one_group(node: Node, x: Tensor, weights: Tensor) -> bool:
@@ -150,7 +183,7 @@ def _range_behind(node: Node, ranges: dict[int, _Range]) -> _Range:
 
 def _spread(values: Array, tensor: Tensor) -> Array:
     """Return one value a channel as one an element of the last axis, which may be a flat view."""
-    return np.resize(values, tensor.shape[-1] if tensor.shape else 1).astype(np.int64)
+    return np.resize(values, _channels(tensor)).astype(np.int64)
 
 
 def _taps(node: Node, weights: Tensor) -> Array:
@@ -180,13 +213,13 @@ def _has_padding(node: Node) -> bool:
 def _dropped(graph: Graph, ranges: dict[int, _Range]) -> dict[int, Array]:
     """Return, by tensor, the channels to drop: the most that all makers and users agree on."""
     masks = {
-        tensor.id: np.ones(tensor.shape[-1] if tensor.shape else 1, bool)
+        tensor.id: np.ones(_channels(tensor), bool)
         for node in graph.nodes
         for tensor in node.outputs
     }
     fixed = (*graph.inputs, *graph.outputs, *(state.tensor for state in graph.states))
     for tensor in fixed:
-        masks[tensor.id] = np.zeros(tensor.shape[-1] if tensor.shape else 1, bool)
+        masks[tensor.id] = np.zeros(_channels(tensor), bool)
     while True:
         before = sum(int(mask.sum()) for mask in masks.values())
         for node in graph.nodes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Graph, Node, Tensor
-from tinysim.compiler.passes._edit import fresh_id, producers, until_settled, use_counts
+from tinysim.compiler.passes._edit import fresh_id, is_sound, producers, until_settled, use_counts
 
 #: Operators with weights, and the axis of the filter that is the output's channels.
 CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
@@ -29,7 +29,10 @@ def _fold_one(graph: Graph) -> Graph:
         values = _per_channel(node, source.outputs[0].shape[-1])
         if values is None:
             continue
-        folded = _folded(graph, source, node, values)
+        with np.errstate(all="ignore"):  # what is not finite then, is not sound
+            folded = _folded(graph, source, node, values)
+        if not is_sound(folded):
+            continue
         nodes = [folded if other is source else other for other in graph.nodes]
         del nodes[index]
         removed = (*graph.removed, f"{node.op.tflite} {node.name}: folded into {source.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinysim.compiler.graph import DType, Graph, Node
-from tinysim.compiler.passes._edit import producers, until_settled, use_counts
+from tinysim.compiler.passes._edit import is_sound, producers, until_settled, use_counts
 
 ACTIVATIONS = {"RELU": "RELU", "RELU6": "RELU6", "RELU_N1_TO_1": "RELU_N1_TO_1"}
 
@@ -25,6 +25,8 @@ def _fuse_one(graph: Graph) -> Graph:
             continue
         op = replace(source.op, activation=ACTIVATIONS[node.op.tflite])  # type: ignore[type-var]
         fused = replace(source, op=op, outputs=node.outputs)
+        if not is_sound(fused):
+            continue
         nodes = [fused if other is source else other for other in graph.nodes]
         del nodes[index]
         removed = (*graph.removed, f"{node.op.tflite} {node.name}: fused into {source.name}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tinysim.compiler.graph import Graph, Node
 from tinysim.compiler.ops._window import Pads
-from tinysim.compiler.passes._edit import producers, until_settled, use_counts
+from tinysim.compiler.passes._edit import is_sound, producers, until_settled, use_counts
 
 
 def fuse_pad(graph: Graph) -> Graph:
@@ -27,6 +27,8 @@ def _fuse_one(graph: Graph) -> Graph:
             continue
         op = replace(node.op, padding=pads)  # type: ignore[type-var]
         fused = replace(node, op=op, inputs=(pad.inputs[0], *node.inputs[1:]))
+        if not is_sound(fused):
+            continue
         nodes = [fused if other is node else other for other in graph.nodes if other is not pad]
         removed = (*graph.removed, f"PAD {pad.name}: padding of {node.name}")
         assert graph.nodes[index] is node
