@@ -14,6 +14,7 @@ import numpy as np
 from tinysim.compiler.graph import Array, DType, Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
 from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
+from tinysim.errors import ModelError
 from tinysim.firmware import LayerSymbol, TensorInfo
 from tinysim.kernels import read_kernel
 
@@ -192,6 +193,13 @@ def _int(value: int) -> str:
 
 def _specialised(call: KernelCall) -> _Specialised:
     """Write a call's parameters as C literals."""
+    for name, value in call.params.items():
+        if not isinstance(value, float) and not -(2**31) <= value < 2**31:
+            raise ModelError(
+                f"{call.kernel} needs {value:,} as {name}, which 32 bits do not hold",
+                where="a layer's sizes",
+                fix="give a smaller model, or smaller inputs",
+            )
     inputs = [(f"const {t.dtype.c_type} *", f"input{i}") for i, t in enumerate(call.inputs)]
     fixed = [
         (f"const {_C_TYPES[array.dtype]} *", f"constant{i}")

@@ -15,9 +15,14 @@ from tinysim.compiler.memory.blocks import Problem, problem_of
 from tinysim.compiler.memory.exact import exact
 from tinysim.compiler.memory.place import STRATEGIES, Placement, size_of
 from tinysim.compiler.ops import KernelCall
+from tinysim.errors import ModelError
 
 #: Names of the strategies, the usual one first.
 PLANNERS = ("search", "exact", *sorted(STRATEGIES.keys() - {"search"}))
+
+
+#: Largest offset that C's integers here can hold.
+MAX_ARENA_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -42,22 +47,40 @@ class MemoryPlan:
 def plan_memory(
     graph: Graph, calls: Sequence[tuple[KernelCall, ...]], planner: str = "search"
 ) -> MemoryPlan:
-    """Give every activation and scratch buffer an offset in the arena."""
+    """Give every activation and scratch buffer an offset in the arena.
+
+    Raises
+    ------
+    ModelError
+        If the arena would be larger than what 32-bit offsets reach.
+    """
     problem = problem_of(graph, calls)
     bound = problem.lower_bound_bytes
+    if bound > MAX_ARENA_BYTES:
+        raise _too_large(graph, bound)
     if planner == "exact":
         placed, bound = exact(problem)
     else:
         placed = STRATEGIES[planner](problem)
+    if (arena_bytes := size_of(placed)) > MAX_ARENA_BYTES:
+        raise _too_large(graph, arena_bytes)
     offsets = {block.tensor_id: at for block, at in placed.items() if block.scratch < 0}
     return MemoryPlan(
-        arena_bytes=size_of(placed),
+        arena_bytes=arena_bytes,
         lower_bound_bytes=bound,
         offsets=offsets,
         lifetimes={b.tensor_id: (b.first, b.last) for b in problem.blocks if b.scratch < 0},
         scratch_offsets={block.scratch: at for block, at in placed.items() if block.scratch >= 0},
         planner=planner,
         backward=_backward(problem, placed),
+    )
+
+
+def _too_large(graph: Graph, arena_bytes: int) -> ModelError:
+    return ModelError(
+        f"activations take {arena_bytes:,} bytes, a 32-bit core reaches fewer",
+        where=graph.name,
+        fix="give a smaller model, or smaller inputs",
     )
 
 

@@ -108,6 +108,8 @@ class Operator(ABC):
     is_elementwise: ClassVar[bool] = False
     #: Operators whose outputs are known once shapes are.
     depends_on_shapes_only: ClassVar[bool] = False
+    #: How many outputs the operator has; None: it depends, and ``problems`` counts them.
+    output_count: ClassVar[int | None] = 1
     #: Places of the inputs that are states: the reader lists them behind the outputs, too.
     state_inputs: ClassVar[tuple[int, ...]] = ()
     _registry: ClassVar[dict[str, type[Operator]]] = {}

@@ -31,15 +31,16 @@ def float_reference(
     by_input, by_hidden, bias = constants
     clip = np.float32(params["cell_clip"])
     steps = np.zeros((sizes.steps, sizes.batches, sizes.units), np.float32)
-    for t in range(sizes.steps):
-        gates = [
-            (_dot(x[t], by_input[gate]) + bias[gate]) + _dot(h, by_hidden[gate])
-            for gate in range(4)
-        ]
-        taken, kept, shown = (_sigmoid(gates[gate]) for gate in (0, 1, 3))
-        c = np.clip(kept * c + taken * np.tanh(gates[2]), -clip, clip).astype(np.float32)
-        h = (np.tanh(c) * shown).astype(np.float32)
-        steps[t] = h
+    with np.errstate(all="ignore"):
+        for t in range(sizes.steps):
+            gates = [
+                (_dot(x[t], by_input[gate]) + bias[gate]) + _dot(h, by_hidden[gate])
+                for gate in range(4)
+            ]
+            taken, kept, shown = (_sigmoid(gates[gate]) for gate in (0, 1, 3))
+            c = np.clip(kept * c + taken * np.tanh(gates[2]), -clip, clip).astype(np.float32)
+            h = (np.tanh(c) * shown).astype(np.float32)
+            steps[t] = h
     return steps, h, c
 
 

@@ -27,7 +27,7 @@ def wanted_count(
     inputs: Inputs, outputs: tuple[Tensor, ...], taken: int, given: int
 ) -> Iterator[str]:
     """Yield a problem unless there are so many inputs and outputs, none of them absent."""
-    if len(inputs) < taken or len(outputs) < given or None in inputs[:taken]:
+    if (len(inputs), len(outputs)) != (taken, given) or None in inputs:
         yield f"has {len(inputs)} inputs and {len(outputs)} outputs, expected {taken} and {given}"
 
 

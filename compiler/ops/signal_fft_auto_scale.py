@@ -21,6 +21,7 @@ class SignalFftAutoScale(SignalOperator):
     """
 
     tflite = "CUSTOM:SignalFftAutoScale"
+    output_count = 2
     kernels = {DType.INT16: ("signal_fft_auto_scale_s16",)}
 
     def problems(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:

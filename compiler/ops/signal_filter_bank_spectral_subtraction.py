@@ -40,6 +40,7 @@ class SignalFilterBankSpectralSubtraction(SignalOperator):
     """
 
     tflite = "CUSTOM:SignalFilterBankSpectralSubtraction"
+    output_count = 2
     kernels = {DType.UINT32: ("signal_filter_bank_spectral_subtraction_u32",)}
 
     numbers: tuple[int, ...]

@@ -16,6 +16,7 @@ class Split(Movement):
     """Inputs: axis (constant), tensor."""
 
     tflite = "SPLIT"
+    output_count = None
 
     def misfits(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check types and axis, and that all pieces are alike."""

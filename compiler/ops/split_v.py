@@ -31,9 +31,9 @@ def wanted_pieces(
     x: Tensor | None, axis: Tensor | None, outputs: tuple[Tensor, ...]
 ) -> Iterator[str]:
     """Yield a problem unless the outputs are the pieces of ``x`` along a constant axis."""
-    yield from same_kind((x,), outputs)
-    yield from wanted_numbers(axis, "axis", 1)
-    if x is None or axis is None or axis.data is None or axis.elements != 1:
+    problems = [*same_kind((x,), outputs), *wanted_numbers(axis, "axis", 1)]
+    yield from problems
+    if problems or x is None:
         return
     rank = len(x.shape)
     yield from wanted_axis(numbers(axis)[0], rank)
@@ -46,6 +46,7 @@ class SplitV(Movement):
     """Inputs: tensor, lengths, axis (the latter two constant)."""
 
     tflite = "SPLIT_V"
+    output_count = None
 
     def misfits(self, inputs: Inputs, outputs: tuple[Tensor, ...]) -> Iterator[str]:
         """Check types and axis, and that the lengths are those of the outputs."""

@@ -108,12 +108,13 @@ class Svdf(Operator):
         kept = state.reshape(x.shape[0], *time.shape)[:, :, 1:]
         units = (x.shape[0], -1, self.rank)
         if x.dtype == np.float32:
-            newest = _sum(x[:, None, :] * feature)
-            memory = np.concatenate([kept, newest[:, :, None]], axis=2)
-            parts = _sum(memory * time).reshape(units)
-            start = np.zeros((1, 1), np.float32) if bias is None else bias[None, :]
-            start = np.broadcast_to(start, parts.shape[:2])[:, :, None]
-            y = _sum(np.concatenate([start, parts], axis=2))
+            with np.errstate(all="ignore"):
+                newest = _sum(x[:, None, :] * feature)
+                memory = np.concatenate([kept, newest[:, :, None]], axis=2)
+                parts = _sum(memory * time).reshape(units)
+                start = np.zeros((1, 1), np.float32) if bias is None else bias[None, :]
+                start = np.broadcast_to(start, parts.shape[:2])[:, :, None]
+                y = _sum(np.concatenate([start, parts], axis=2))
             y = np.clip(y, params["activation_min"], params["activation_max"])
             return y.astype(np.float32), memory.reshape(state.shape)
         p = {key: int(value) for key, value in params.items()}

@@ -15,6 +15,7 @@ class Unpack(Movement):
     """Shapes: input ``[..., number of outputs, ...]``, ``[...]`` each output."""
 
     tflite = "UNPACK"
+    output_count = None
 
     axis: int
 

@@ -20,7 +20,7 @@ from tinysim.compiler.graph import (
     defects,
 )
 from tinysim.compiler.ops import Operator, operator_class, operator_names
-from tinysim.compiler.passes.fold_constants import known_outputs
+from tinysim.compiler.passes.fold_constants import Folding
 from tinysim.compiler.readers._tflite_legacy import (
     as_int8,
     edges,
@@ -126,7 +126,8 @@ class _Reader(Tables):
             )
         self._free_ids = count(len(tensors) + len(self._variables.states))
         nodes = self._nodes(calls, tensors, pick)
-        outputs = tuple(t if t.id in legacy else tensors[t.id] for t in outputs)
+        known = {t.id: t for t in tensors if t.data is not None and t.id not in legacy}
+        outputs = tuple(known.get(tensor.id, tensor) for tensor in outputs)
         if any(tensor.id in self._is_variable for tensor in inputs):
             raise ValueError("an input of the graph is a variable")
         self._complain()
@@ -154,11 +155,12 @@ class _Reader(Tables):
     ) -> list[Node]:
         """Read the operators; what is known already is put in place, later ones may need it."""
         nodes = []
+        folding = Folding()
         for call in calls:
             if (node := self._node(call, pick)) is None:
                 continue
             is_state = any(tensor.id in self._kept for tensor in node.outputs)
-            results = None if is_state or self.problems else known_outputs(node)
+            results = None if is_state or self.problems else folding.known_outputs(node)
             if results is None:
                 nodes.append(node)
                 continue
@@ -362,6 +364,9 @@ def _problems(op: Operator, inputs: tuple[Tensor | None, ...], outputs: Any) -> 
         if getattr(op, field, 1) < 1:
             yield f"{field} is {getattr(op, field)}"
             return
+    if op.output_count not in (None, len(outputs)):
+        yield f"has {len(outputs)} outputs, expected {op.output_count}"
+        return
     activation = getattr(op, "activation", "NONE")
     if activation not in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"):
         yield f"fused activation {activation} has no kernel"
