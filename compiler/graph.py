@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-MAX_TENSOR_BYTES = 2**31 - 1
+#: More than any board holds; sizes of a tensor fit 32 bits, and so do sums of a few.
+MAX_TENSOR_BYTES = 2**28
 
 
 class DType(Enum):

@@ -28,7 +28,7 @@ from tests.keras_models import (
     on_tensors,
     sequential,
 )
-from tests.test_reader import mutated
+from tests.mutation import damaged
 from tinysim.compiler.graph import Graph, Tensor
 from tinysim.compiler.ops import Inputs, KernelCall, Operator, Options
 from tinysim.compiler.readers import keras, read_model
@@ -472,7 +472,7 @@ def test_mutated_files_are_read_or_refused_in_bounded_time(recorded: None) -> No
     rng = random.Random(20261121)
     accepted, slowest_s = 0, 0.0
     for _ in range(MUTATIONS):
-        blob = mutated(rng.choice((MLP, CONV, ZIPPED)), rng)
+        blob = damaged(rng.choice((MLP, CONV, ZIPPED)), rng)
         begun = time.monotonic()
         try:
             read(blob)
