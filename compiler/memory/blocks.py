@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tinysim.compiler.graph import Graph, Node
 from tinysim.compiler.ops import KernelCall, Overlap
@@ -58,15 +59,15 @@ class Problem:
         """Return what no plan can do without at a step, overlaps made the most of."""
         alive = [block for block in self.blocks if block.first <= step <= block.last]
         total = sum(block.size_bytes for block in alive)
+        sizes = {block.tensor_id: block.size_bytes for block in alive if block.scratch < 0}
         saved = 0
-        for one in alive:
-            for other in alive:
-                if (rule := self.overlap(one, other)) is not None:
-                    together = rule.together_bytes(one.size_bytes, other.size_bytes)
-                    saved = max(saved, one.size_bytes + other.size_bytes - together)
+        for (source, target), rule in self.overlaps.items():
+            if source in sizes and target in sizes:
+                together = rule.together_bytes(sizes[source], sizes[target])
+                saved = max(saved, sizes[source] + sizes[target] - together)
         return total - saved
 
-    @property
+    @cached_property
     def lower_bound_bytes(self) -> int:
         """What no plan in this order of nodes can beat."""
         return max(map(self.alive_bytes, range(-1, self.steps + 1)), default=0)

@@ -15,8 +15,8 @@ Placement = dict[Block, int]
 
 #: Orders that the search tries, and how many it may try without finding a better one.
 SEARCH_ROUNDS, SEARCH_PATIENCE = 400, 120
-#: Blocks from which on a round of the search takes too long.
-SEARCH_BLOCKS = 120
+#: Blocks from which on a round of the search takes too long, and from which on one order must do.
+SEARCH_BLOCKS, ORDERS_BLOCKS = 120, 500
 
 
 def first_fit(problem: Problem) -> Placement:
@@ -37,7 +37,8 @@ def search(problem: Problem) -> Placement:
     bound = problem.lower_bound_bytes
     best: Placement = {}
     order: list[Block] = []
-    for key in (_by_size, _by_time, _by_span, _by_end):
+    keys = (_by_size, _by_time, _by_span, _by_end)
+    for key in keys if len(problem.blocks) <= ORDERS_BLOCKS else keys[:1]:
         tried = sorted(problem.blocks, key=key)
         placed = _place(problem, tried)
         if not best or size_of(placed) < size_of(best):
@@ -92,16 +93,32 @@ def _lowest_offset(problem: Problem, block: Block, placed: Placement) -> int:
     """Return the lowest offset where ``block`` spoils nothing."""
     rivals = [(other, at) for other, at in placed.items() if block.meets(other)]
     candidates = {0}
+    yielding: list[tuple[Block, int]] = []
+    taken: list[tuple[int, int]] = []  # between these the block would meet what does not yield
     for other, at in rivals:
-        candidates |= {at + other.size_bytes, at - block.size_bytes}
-        if (rule := problem.overlap(other, block)) is not None:
-            candidates |= rule.nearest_outputs(at)
-        if (rule := problem.overlap(block, other)) is not None:
-            candidates |= rule.nearest_inputs(at)
+        below, above = at - block.size_bytes, at + other.size_bytes
+        candidates.add(below)
+        candidates.add(above)
+        over, under = problem.overlap(other, block), problem.overlap(block, other)
+        if over is None and under is None:
+            taken.append((below, above))
+            continue
+        yielding.append((other, at))
+        if over is not None:
+            candidates |= over.nearest_outputs(at)
+        if under is not None:
+            candidates |= under.nearest_inputs(at)
     aligned = {-(-offset // ALIGNMENT_BYTES) * ALIGNMENT_BYTES for offset in candidates}
     aligned |= {offset // ALIGNMENT_BYTES * ALIGNMENT_BYTES for offset in candidates}
+    taken.sort()
+    passed, reach = 0, 0
     for offset in sorted(offset for offset in aligned if offset >= 0):
-        if not any(problem.is_clash(block, offset, other, at) for other, at in rivals):
+        while passed < len(taken) and taken[passed][0] < offset:
+            reach = max(reach, taken[passed][1])
+            passed += 1
+        if offset >= reach and not any(
+            problem.is_clash(block, offset, other, at) for other, at in yielding
+        ):
             return offset
     raise AssertionError("above everything there is always room")
 

@@ -16,6 +16,7 @@ from tinysim.compiler.passes.fuse_pad import fuse_pad
 from tinysim.compiler.passes.move_transposes import move_transposes
 from tinysim.compiler.passes.patch import patch
 from tinysim.compiler.passes.reorder import reorder
+from tinysim.errors import ModelError
 
 
 def remove_views(graph: Graph) -> Graph:
@@ -73,8 +74,25 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
+#: More no model for a microcontroller has.
+MAX_TENSORS = 2000
+
+
 def run_passes(graph: Graph, keeps_constant_channels: bool = False, patches: bool = False) -> Graph:
-    """Run every pass; a pass that breaks the graph is a bug and stops here."""
+    """Run every pass; a pass that breaks the graph is a bug and stops here.
+
+    Raises
+    ------
+    ModelError
+        If the graph is so large that passes and planner would take minutes, or what it computes
+        from constants would.
+    """
+    if (count := sum(len(node.outputs) for node in graph.nodes)) > MAX_TENSORS:
+        raise ModelError(
+            f"{count:,} tensors are computed, at most {MAX_TENSORS:,} are planned",
+            where=graph.name,
+            fix="give a smaller model",
+        )
     for rewrite in (*PASSES, patch):
         if keeps_constant_channels and rewrite is remove_constant_channels:
             continue
