@@ -232,3 +232,36 @@ def test_an_axis_that_is_no_integer_is_named() -> None:
     operators = [OperatorSpec("SPLIT_V", [0, 1, 2], [3, 4], {})]
     blob = build_model([x, lengths, axis, piece, piece], operators, [0], [3, 4])
     assert "axis is float32" in refusal(blob)
+
+
+@pytest.mark.parametrize("is_fan", [False, True])
+def test_many_nodes_take_bounded_time(is_fan: bool) -> None:
+    def model(count: int) -> bytes:
+        tensors = [float32((1, 4)) for _ in range(count + 1)]
+        operators = [
+            OperatorSpec("ABS" if is_fan else "RELU", [0 if is_fan else i], [i + 1], {})
+            for i in range(count)
+        ]
+        outputs = list(range(1, count + 1)) if is_fan else [count]
+        return build_model(tensors, operators, [0], outputs)
+
+    begun = time.monotonic()
+    assert accepted(model(1000), "tflite")
+    assert time.monotonic() - begun < MAX_SECONDS
+    assert "2,001 tensors are computed" in refusal(model(2001))
+
+
+def test_a_legacy_output_is_converted_once() -> None:
+    legacy = TensorSpec((2, 6), "uint8", (0.5,), (0,))
+    shape = constant(np.array([12], np.int32))
+    made = [OperatorSpec("RESHAPE", [0, 1], [2], {})]
+    flat = TensorSpec((12,), "uint8", (0.5,), (0,))
+    graph = read(build_model([legacy, shape, flat], made, [0], [2]))
+    values = np.arange(0, 240, 20, dtype=np.uint8).reshape(2, 6)
+    np.testing.assert_array_equal(Reference(graph).infer((values,))[0], values.ravel())
+
+
+def test_an_output_that_is_known_is_a_constant() -> None:
+    x, shape = float32((2, 3)), TensorSpec((2,), "int32")
+    operators = [OperatorSpec("SHAPE", [0], [1], {})]
+    assert accepted(build_model([x, shape], operators, [0], [1]), "tflite")
