@@ -46,7 +46,11 @@ def middle(inputs: Inputs, target: Array) -> Box:
 
 def frame(inputs: Inputs, target: Array) -> Iterator[Box]:
     """Yield boxes that are the frame; none meets another."""
-    box = middle(inputs, target)
+    yield from around(middle(inputs, target), target)
+
+
+def around(box: Box, target: Array) -> Iterator[Box]:
+    """Yield boxes that are all of ``target`` but ``box``; none meets another."""
     for axis, inner in enumerate(box):
         for part in (slice(0, inner.start), slice(inner.stop, target.shape[axis])):
             if part.start < part.stop:
