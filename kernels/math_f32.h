@@ -31,6 +31,15 @@ static inline double ts_power_of_two(int32_t exponent)
     return power.value;
 }
 
+/** A double as a float; one beyond float's range, of which C says nothing, is an infinity. */
+static inline float ts_narrowed(double x)
+{
+    if (x >= 0x1.ffffffp+127 || x <= -0x1.ffffffp+127) {
+        return x > 0.0 ? __builtin_inff() : -__builtin_inff();
+    }
+    return (float)x;
+}
+
 /**
  * @brief `e^x` in double.
  *
@@ -82,32 +91,24 @@ static inline float ts_exp_f32(float x)
     if (x < -104.0F) {
         return 0.0F;
     }
-    const double result = ts_exp_f64((double)x);
-    /* Converting a double beyond float's range is undefined; this is where rounding makes it so. */
-    return result >= 0x1.ffffffp+127 ? __builtin_inff() : (float)result;
+    return ts_narrowed(ts_exp_f64(x));
 }
 
 /**
- * @brief Natural logarithm.
+ * @brief Natural logarithm in double.
  *
  * With `x = 2^k m` and m in [2/3, 4/3) it is `k ln 2 + 2 artanh(s)`, s = (m - 1) / (m + 1), |s| <=
  * 1/5; the series of artanh up to s^23 leaves 2^-60.
  *
- * @param x any; -infinity for 0, NaN below and for NaN
+ * @param x > 0, finite
  */
-static inline float ts_log_f32(float x)
+static inline double ts_log_f64(float x)
 {
     static const double odd_reciprocals[] = {
         1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
         1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3,
     };
-    if (x != x || x == __builtin_inff()) {
-        return x;
-    }
-    if (x <= 0.0F) {
-        return x < 0.0F ? __builtin_nanf("") : -__builtin_inff();
-    }
-    ts_double_bits mantissa = {.value = (double)x}; /* normal, even if the float is not */
+    ts_double_bits mantissa = {.value = x}; /* normal, even if the float is not */
     int32_t k = (int32_t)(mantissa.bits >> 52) - 1023;
     mantissa.bits = (mantissa.bits & ((UINT64_C(1) << 52) - 1U)) | (UINT64_C(1023) << 52);
     if (mantissa.value >= 4.0 / 3.0) {
@@ -120,7 +121,22 @@ static inline float ts_log_f32(float x)
     for (uint32_t i = 0; i < sizeof odd_reciprocals / sizeof odd_reciprocals[0]; i++) {
         sum = (sum + odd_reciprocals[i]) * s2;
     }
-    return (float)(k * TS_LN2_HIGH + (2.0 * s + (2.0 * s * sum + k * TS_LN2_LOW)));
+    return k * TS_LN2_HIGH + (2.0 * s + (2.0 * s * sum + k * TS_LN2_LOW));
+}
+
+/**
+ * @brief Natural logarithm.
+ * @param x any; -infinity for 0, NaN below and for NaN
+ */
+static inline float ts_log_f32(float x)
+{
+    if (x != x || x == __builtin_inff()) {
+        return x;
+    }
+    if (x <= 0.0F) {
+        return x < 0.0F ? __builtin_nanf("") : -__builtin_inff();
+    }
+    return (float)ts_log_f64(x);
 }
 
 /** A float and its bits. */
@@ -278,6 +294,41 @@ static inline float ts_floor_f32(float x)
     }
     const float whole = (float)(int32_t)x;
     return __builtin_copysignf(whole > x ? whole - 1.0F : whole, x);
+}
+
+/** The significand of a positive finite float, as a whole number below 2^24. */
+static inline uint32_t ts_significand(ts_float_bits x)
+{
+    const uint32_t fraction = x.bits & UINT32_C(0x007FFFFF);
+    return x.bits >> 23 != 0U ? fraction | UINT32_C(0x00800000) : fraction;
+}
+
+/**
+ * @brief `a - b * n`, n the quotient cut towards zero: exact, by long division in binary.
+ * @param a any; NaN for infinities and NaN
+ * @param b any; NaN for 0 and NaN
+ */
+static inline float ts_remainder_f32(float a, float b)
+{
+    ts_float_bits x = {.value = __builtin_fabsf(a)};
+    const ts_float_bits y = {.value = __builtin_fabsf(b)};
+    if (!(x.value < __builtin_inff()) || y.value != y.value || y.value == 0.0F) {
+        return __builtin_nanf("");
+    }
+    if (x.value < y.value) {
+        return a;
+    }
+    const int32_t low = y.bits >> 23 != 0U ? (int32_t)(y.bits >> 23) : 1;
+    const uint32_t divisor = ts_significand(y);
+    uint32_t rest = ts_significand(x) % divisor;
+    for (int32_t e = x.bits >> 23 != 0U ? (int32_t)(x.bits >> 23) : 1; e > low; e--) {
+        rest <<= 1;
+        rest = rest >= divisor ? rest - divisor : rest;
+    }
+    /* Below the divisor, so exact; the power of two is split, for it may be below the least. */
+    const ts_float_bits power = {.bits = (uint32_t)(low > 24 ? low - 23 : low) << 23};
+    const float scaled = (float)rest * power.value;
+    return __builtin_copysignf(low > 24 ? scaled : scaled * 0x1p-23F, a);
 }
 
 /** The nearest whole number, of two the even one. */

@@ -123,6 +123,84 @@ def test_plain_operands(name: str, dtype: str, data: st.DataObject) -> None:
     assert_all_agree(data.draw(plain(name, dtype)))
 
 
+@examples
+@given(data=st.data())
+def test_int8_quotients(data: st.DataObject) -> None:
+    """TFLM shifts by more than an integer has bits, where the output's scale is coarser."""
+    (a, b), steps, whole = data.draw(operands("int8"))
+    avoided = [(x, np.where(y == b.zero_points[0], y ^ 1, y).astype(np.int8)) for x, y in steps]
+    if b.data is not None:
+        b = replace(b, data=avoided[0][1])
+    scale = float(np.float32(a.scales[0] / b.scales[0] / data.draw(scales(9, 21))))
+    out = TensorSpec(whole, "int8", (scale,), (data.draw(zero_points("int8")),))
+    assert_all_agree(case_of("DIV", [a, b], avoided, out, data.draw(activations)))
+
+
+@examples
+@given(data=st.data())
+def test_int8_quotients_on_coarse_scales_are_near_the_real_ones(data: st.DataObject) -> None:
+    (a, b), steps, whole = data.draw(operands("int8"))
+    scale = float(np.float32(a.scales[0] / b.scales[0] / data.draw(scales(-9, 9))))
+    out = TensorSpec(whole, "int8", (scale,), (data.draw(zero_points("int8")),))
+    case = case_of("DIV", [a, b], steps, out, "NONE")
+    graph = harness._read(case.model)
+    found = harness.reference(graph, case.steps)
+    harness.assert_equal(harness.native(graph, case.steps), found, 0, "our C, our reference")
+    x, y = (
+        (value.astype(float) - spec.zero_points[0]) * spec.scales[0]
+        for value, spec in zip(steps[0], (a, b), strict=True)
+    )
+    real = np.where(y == 0, 0, x / np.where(y == 0, 1, y)) / scale + out.zero_points[0]
+    assert np.abs(found[0][0] - np.clip(real, -128, 127)).max() <= 0.51
+
+
+def float_pair(data: st.DataObject, name: str, values: st.SearchStrategy[float]) -> Case:
+    """Two operands of single precision, of which one may be a constant."""
+    tensors, steps, whole = data.draw(operands("float32"))
+    for i, tensor in enumerate(tensors):
+        for index, step in enumerate(steps):
+            drawn = data.draw(st.lists(values, min_size=1, max_size=12))
+            filled = np.resize(np.array(drawn, np.float32), tensor.shape)
+            steps[index] = (filled, step[1]) if i == 0 else (step[0], filled)
+        if tensor.data is not None:
+            tensors[i] = replace(tensor, data=steps[0][i])
+    return case_of(name, tensors, steps, TensorSpec(whole, "float32"), None)
+
+
+finite = st.floats(-100, 100, width=32) | st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+@pytest.mark.parametrize("name", ["FLOOR_DIV", "FLOOR_MOD"])
+@examples
+@given(data=st.data())
+def test_floored_quotients(name: str, data: st.DataObject) -> None:
+    assert_all_agree(float_pair(data, name, finite.filter(lambda x: x != 0)))
+
+
+@pytest.mark.parametrize("name", ["FLOOR_DIV", "FLOOR_MOD", "POW"])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_special_floats(name: str, fixed: bool) -> None:
+    """TFLM stops at a zero and has no POW, so ours are compared with each other: IEEE 754."""
+    special = [0.0, -0.0, 1, -1, 0.5, -2, 3, -3, 2.0**24 + 2, 1e-45, 3e38, np.inf, -np.inf, np.nan]
+    a, b = (x.ravel().astype(np.float32) for x in np.meshgrid(special, special))
+    spec = TensorSpec(a.shape, "float32")
+    tensors = [constant(spec, a) if fixed else spec, spec]
+    case = case_of(name, tensors, [(a, b)], spec, None)
+    graph = harness._read(case.model)
+    found = harness.reference(graph, case.steps)
+    harness.assert_equal(harness.native(graph, case.steps), found, 0, "our C, our reference")
+
+
+@examples
+@given(data=st.data())
+def test_powers(data: st.DataObject) -> None:
+    """Most are the correctly rounded ones; TFLM has no POW."""
+    case = float_pair(data, "POW", st.floats(-30, 30, width=32) | st.floats(0, 2, width=32))
+    graph = harness._read(case.model)
+    found = harness.reference(graph, case.steps)
+    harness.assert_equal(harness.native(graph, case.steps), found, 1, "our C, our reference")
+
+
 def test_int32_quotients_that_c_leaves_open_are_zero_or_wrap() -> None:
     spec = TensorSpec((4,), "int32")
     model = models.single("DIV", (spec, spec), spec, {"FusedActivationFunction": "NONE"})

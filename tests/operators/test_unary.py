@@ -106,11 +106,25 @@ def test_int8(name: str, data: st.DataObject) -> None:
     assert_all_agree(data.draw(tables(name)))
 
 
-@pytest.mark.parametrize("name", ["LOGISTIC", "TANH", "LEAKY_RELU", "RELU", "RELU6"])
+@pytest.mark.parametrize("name", ["LOGISTIC", "TANH", "LEAKY_RELU", "RELU", "RELU6", "ABS"])
 @examples
 @given(data=st.data())
 def test_int16(name: str, data: st.DataObject) -> None:
     assert_all_agree(data.draw(tables(name, "int16")))
+
+
+@examples
+@given(data=st.data())
+def test_int8_reciprocal_roots(data: st.DataObject) -> None:
+    """TFLM stops below the zero point, so no value is."""
+    x_scale, zero = data.draw(scales(-16, 4)), data.draw(zero_points("int8"))
+    out_scale = x_scale**-0.5 * data.draw(scales(-8, 3))
+    values = np.arange(zero, 128, dtype=np.int8)
+    x = TensorSpec(values.shape, "int8", (x_scale,), (zero,))
+    out = TensorSpec(
+        values.shape, "int8", (float(np.float32(out_scale)),), (data.draw(zero_points("int8")),)
+    )
+    assert_all_agree(Case(models.single("RSQRT", (x,), out), ((values,),)))
 
 
 @examples

@@ -1,0 +1,66 @@
+/**
+ * @file
+ * @brief FLOOR_DIV on float32, in portable C.
+ */
+#ifndef TS_FLOOR_DIV_F32_H
+#define TS_FLOOR_DIV_F32_H
+
+#include <stdint.h>
+
+#include "broadcast.h"
+#include "math_f32.h"
+
+/** Parameters of ts_floor_div_f32(). */
+typedef struct {
+    int32_t size0;          /**< > 0, the outermost loop */
+    int32_t size1;          /**< > 0 */
+    int32_t size2;          /**< > 0 */
+    int32_t size3;          /**< > 0, the row */
+    int32_t input1_stride0; /**< elements, 0 if the first operand does not move */
+    int32_t input1_stride1; /**< elements, 0 or more */
+    int32_t input1_stride2; /**< elements, 0 or more */
+    int32_t input1_stride3; /**< 0 or 1 */
+    int32_t input2_stride0; /**< elements, 0 if the second operand does not move */
+    int32_t input2_stride1; /**< elements, 0 or more */
+    int32_t input2_stride2; /**< elements, 0 or more */
+    int32_t input2_stride3; /**< 0 or 1 */
+    int32_t is_reversed;    /**< 1 if input1 is the operator's second operand */
+} ts_floor_div_f32_params;
+
+/** The quotient in double, as the reference has it, rounded down. */
+static inline float ts_floor_div_of_f32(float a, float b)
+{
+    const double quotient = (double)a / (double)b;
+    double whole = quotient;
+    if (quotient > -0x1p+52 && quotient < 0x1p+52) {
+        whole = (double)(int64_t)quotient;
+        whole = __builtin_copysign(whole > quotient ? whole - 1.0 : whole, quotient);
+    }
+    return ts_narrowed(whole);
+}
+
+/**
+ * @brief `output = floor(a / b)`; shapes broadcast.
+ *
+ * @param params sizes, a literal at the call so that the compiler specialises
+ * @param[in] input1 float, its strides say how much
+ * @param[in] input2 float, its strides say how much
+ * @param[out] output float `[size0, size1, size2, size3]`; may be an operand of its shape
+ */
+static inline __attribute__((always_inline)) void
+ts_floor_div_f32(const ts_floor_div_f32_params *params, const float *input1, const float *input2, float *output)
+{
+    TS_FOR_EACH_ROW (params) {
+        const float *const row1 = input1 + TS_ROW(params, input1);
+        const float *const row2 = input2 + TS_ROW(params, input2);
+        const float first1 = *row1;
+        const float first2 = *row2;
+        for (int32_t i = 0; i < params->size3; i++) {
+            const float a = params->input1_stride3 ? row1[i] : first1;
+            const float b = params->input2_stride3 ? row2[i] : first2;
+            *output++ = params->is_reversed ? ts_floor_div_of_f32(b, a) : ts_floor_div_of_f32(a, b);
+        }
+    }
+}
+
+#endif
