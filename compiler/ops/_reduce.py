@@ -21,9 +21,8 @@ from tinysim.compiler.ops import (
     wanted_quant,
     wanted_ratio,
 )
+from tinysim.compiler.ops._elementwise import QUANTIZED
 from tinysim.compiler.quantize import quantize_multiplier, requantize, wrap_int32
-
-_TYPES = (DType.INT8, DType.INT16, DType.FLOAT32)
 
 #: Names, in this order, of what the kernels see an input as: kept and reduced axes in turn.
 _MERGED = ("outer", "reduced0", "middle", "reduced1", "inner")
@@ -48,13 +47,13 @@ class Reduction(Operator):
             yield f"has {len(inputs)} inputs, expected 2"
             return
         x, axes = inputs
-        yield from wanted(x, "input", *_TYPES)
+        yield from wanted(x, "input", *self.kernels)
         yield from wanted(axes, "axes", DType.INT32)
         yield from wanted_constant(axes, "axes")
-        if x is None or x.dtype not in _TYPES or axes is None or axes.data is None:
+        if x is None or x.dtype not in self.kernels or axes is None or axes.data is None:
             return
         yield from wanted(outputs[0], "output", x.dtype)
-        if x.dtype is not DType.FLOAT32:
+        if x.dtype in QUANTIZED:
             yield from wanted_quant(x, "input")
             yield from wanted_quant(outputs[0], "output")
             if x.quant is not None and outputs[0].quant is not None:

@@ -1,4 +1,4 @@
-"""MEAN, SUM, REDUCE_MAX and REDUCE_MIN over any axes, of int8, int16 and float32."""
+"""Reductions over any axes: of int8, int16 and float32, of bool."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case, assert_all_agree, assert_equal, native, reference
+from tests.operators.movement import assert_ours_give
+from tests.operators.strategies import arrays
 from tests.tflite_models import TensorSpec
 from tinysim.compiler.graph import Array, DType, Graph, Node, Quant, Tensor
 from tinysim.compiler.ops.mean import Mean
@@ -23,6 +25,8 @@ examples = settings(deadline=None, max_examples=25)
 def values_of(draw: Draw, dtype: str, shape: tuple[int, ...]) -> Array:
     """Spread values, or the two ends only."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if dtype == "bool":
+        return random.random(shape) < draw(st.sampled_from([0.1, 0.9]))
     if dtype == "float32":
         return (random.normal(size=shape) * draw(st.sampled_from([1e-3, 4.0]))).astype(dtype)
     limits = np.iinfo(dtype)
@@ -35,8 +39,8 @@ def tensor_of(
     draw: Draw, dtype: str, shape: tuple[int, ...], like: TensorSpec | None = None
 ) -> TensorSpec:
     """A tensor of one of the types, its scale in reach of that of ``like``."""
-    if dtype == "float32":
-        return models.float32(shape)
+    if dtype in ("float32", "bool"):
+        return TensorSpec(shape, dtype)
     limits = np.iinfo(dtype)
     zero_point = draw(st.sampled_from([0, 5, -3, int(limits.min), int(limits.max)]))
     ratio = st.one_of(st.integers(-5, 8), st.floats(-5, 25))
@@ -58,7 +62,7 @@ def reductions(draw: Draw, name: str, dtype: str) -> Case:
     kept = tuple(1 if i in axes else n for i, n in sizes if keep_dims or i not in axes)
     x = tensor_of(draw, dtype, shape)
     out = tensor_of(draw, dtype, kept, x)
-    if name.startswith("REDUCE") and dtype != "float32":
+    if name.startswith("REDUCE") and x.scales:
         out = TensorSpec(kept, dtype, x.scales, x.zero_points)
     inputs = (x, models.constant(np.array(named, "int32")))
     model = models.single(name, inputs, out, {"KeepDims": keep_dims})
@@ -119,3 +123,24 @@ def test_what_is_refused(axes: list[int], shape: tuple[int, ...], problem: str) 
     out = Tensor(1, "out", shape, DType.FLOAT32)
     named = Tensor(2, "axes", (len(axes),), DType.INT32, data=np.array(axes, "int32"))
     assert any(problem in text for text in Mean().problems((x, named), (out,)))
+
+
+@examples
+@given(data=st.data())
+def test_all_equals_tflm(data: st.DataObject) -> None:
+    assert_all_agree(data.draw(reductions("REDUCE_ALL", "bool")))
+
+
+@examples
+@given(data=st.data())
+def test_any_is_what_numpy_says(data: st.DataObject) -> None:
+    """TFLM has none; it is not all of what is not."""
+    shape = tuple(data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    x = TensorSpec(shape, "bool")
+    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    inputs = (x, models.constant(np.array([axis], "int32")))
+    model = models.single("REDUCE_ANY", inputs, TensorSpec(kept, "bool"), {"KeepDims": True})
+    values = data.draw(arrays(shape, "bool"))
+    expected = np.asarray(values.any(axis=axis, keepdims=True))
+    assert_ours_give(Case(model, ((values,),)), expected)
