@@ -28,6 +28,8 @@ enum {
     TS_UNARY_TANH = 13,
     TS_UNARY_ELU = 14,
     TS_UNARY_HARD_SWISH = 15,
+    TS_UNARY_GELU = 16,
+    TS_UNARY_GELU_TANH = 17,
 };
 
 /** Parameters of ts_unary_f32(). */
@@ -43,6 +45,17 @@ static inline float ts_unary_f32_logistic(float x)
         return 1.0F;
     }
     return x < -9.0F ? ts_exp_f32(x) : 1.0F / (1.0F + ts_exp_f32(-x));
+}
+
+/** `x / 2 (1 + tanh u) = x / (1 + e^-2u)`, u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static inline float ts_unary_f32_gelu_tanh(float x)
+{
+    const double d = x;
+    const double twice = 2.0 * 0x1.9884533d43651p-1 * (d + 0.044715 * d * d * d);
+    /* Far out it is x itself, or nothing; NaN goes on. */
+    return twice > 200.0    ? x
+           : twice < -200.0 ? -0.0F
+                            : (float)(d / (1.0 + ts_exp_f64(-twice)));
 }
 
 /** One element. */
@@ -79,6 +92,10 @@ static inline __attribute__((always_inline)) float ts_unary_f32_of(float x, int3
         return ts_tanh_f32(x);
     case TS_UNARY_ELU:
         return x < 0.0F ? ts_expm1_f32(x) : x;
+    case TS_UNARY_GELU:
+        return (float)(0.5 * (double)x * ts_erfc_f64((double)x * -0x1.6a09e667f3bcdp-1));
+    case TS_UNARY_GELU_TANH:
+        return ts_unary_f32_gelu_tanh(x);
     default:
         return x * ts_clamp_f32(x + 3.0F, 0.0F, 6.0F) / 6.0F;
     }

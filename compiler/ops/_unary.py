@@ -38,6 +38,8 @@ FUNCTIONS = (
     "TANH",
     "ELU",
     "HARD_SWISH",
+    "GELU",
+    "GELU_TANH",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,37 @@ def test_int8(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_int16(name: str, data: st.DataObject) -> None:
     assert_all_agree(data.draw(tables(name, "int16")))
+
+
+@pytest.mark.parametrize("is_approximate", [False, True])
+@examples
+@given(seed=seeds)
+def test_gelu_of_floats(is_approximate: bool, seed: int) -> None:
+    """TFLM has no GELU, so numpy and C are compared."""
+    x = np.concatenate([floats("", seed), np.array([np.inf, np.nan, -40, -3e38], np.float32)])
+    spec = TensorSpec(x.shape, "float32")
+    model = models.single("GELU", (spec,), spec, {"Approximate": is_approximate})
+    graph = harness._read(model)
+    (((found,),), ((expected,),)) = (
+        compute(graph, [(x,)]) for compute in (harness.native, harness.reference)
+    )
+    tolerance = 1 if not is_approximate else 2
+    usual = np.isfinite(expected)
+    np.testing.assert_array_equal(np.isfinite(found), usual)
+    reach = tolerance * np.spacing(np.maximum(np.abs(expected[usual]), np.float32(1e-3)))
+    assert (np.abs(found[usual] - expected[usual]) <= reach).all()
+
+
+def test_gelu_of_int8_is_a_table_of_what_float_gives() -> None:
+    x = TensorSpec((256,), "int8", (0.05,), (10,))
+    out = TensorSpec((256,), "int8", (0.03,), (-100,))
+    model = models.single("GELU", (x,), out, {"Approximate": False})
+    graph = harness._read(model)
+    found = harness.reference(graph, [(ALL_INT8,)])
+    harness.assert_equal(harness.native(graph, [(ALL_INT8,)]), found, 0, "our C, our reference")
+    reals = 0.05 * (ALL_INT8.astype(float) - 10)
+    exact = [0.5 * real * math.erfc(-real * math.sqrt(0.5)) / 0.03 - 100 for real in reals]
+    assert np.abs(found[0][0] - np.clip(exact, -128, 127)).max() <= 0.51
 
 
 @examples
