@@ -5,6 +5,7 @@
 #ifndef TS_GATHER_ND_8_H
 #define TS_GATHER_ND_8_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Parameters of ts_gather_nd_8(). */

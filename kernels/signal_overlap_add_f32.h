@@ -1,0 +1,46 @@
+/**
+ * @file
+ * @brief SignalOverlapAdd on float, in portable C.
+ */
+#ifndef TS_SIGNAL_OVERLAP_ADD_F32_H
+#define TS_SIGNAL_OVERLAP_ADD_F32_H
+
+#include <stdint.h>
+
+/** Parameters of ts_signal_overlap_add_f32(). */
+typedef struct {
+    int32_t rows;   /**< signals, > 0 */
+    int32_t frames; /**< of a signal, > 0 */
+    int32_t size;   /**< samples of a frame, > 0 */
+    int32_t step;   /**< samples from one frame to the next, [1, size] */
+} ts_signal_overlap_add_f32_params;
+
+/**
+ * @brief Add every frame to the sums and give the first `step` of them, which are complete.
+ *
+ * @param params sizes, a literal at the call so that the compiler specialises
+ * @param[in] input float `[rows, frames, size]`
+ * @param[out] output float `[rows, frames, step]`
+ * @param[in,out] sums float `[rows, size]`
+ */
+static inline __attribute__((always_inline)) void
+ts_signal_overlap_add_f32(const ts_signal_overlap_add_f32_params *params, const float *input,
+                          float *output, float *sums)
+{
+    for (int32_t r = 0; r < params->rows; r++) {
+        for (int32_t n = 0; n < params->frames; n++) {
+            for (int32_t i = 0; i < params->size; i++) {
+                sums[i] += *input++;
+            }
+            for (int32_t i = 0; i < params->step; i++) {
+                *output++ = sums[i];
+            }
+            for (int32_t i = 0; i < params->size; i++) {
+                sums[i] = i + params->step < params->size ? sums[i + params->step] : 0;
+            }
+        }
+        sums += params->size;
+    }
+}
+
+#endif
