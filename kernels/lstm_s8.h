@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "lstm_gates.h"
 #include "quant.h"
 
 /** Parameters of ts_lstm_s8(). */
@@ -28,38 +29,6 @@ typedef struct {
     int32_t tanh_multiplier;   /**< what makes the cell tanh's argument, [3, 3 * 2^14] */
     int32_t tanh_shift;        /**< to the right, rounded, [0, 18] */
 } ts_lstm_s8_params;
-
-/** `x` limited to int16. */
-static inline int32_t ts_lstm_s16(int32_t x)
-{
-    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
-}
-
-/** Interpolate in the table, `bits` bits between entries; `magnitude >> bits` below 255. */
-static inline int32_t ts_lstm_interpolated(const uint16_t *table, int32_t magnitude, int32_t bits)
-{
-    const int32_t below = table[magnitude >> bits];
-    const int32_t above = table[(magnitude >> bits) + 1];
-    return (below << bits) + (magnitude & ((1 << bits) - 1)) * (above - below);
-}
-
-/** Sigmoid in Q0.15 of `x` in Q3.12. */
-static inline int32_t ts_lstm_sigmoid(const uint16_t *table, int32_t x)
-{
-    const int32_t magnitude = (x < 0 ? -x : x) * 3;
-    const int32_t found =
-        magnitude >> 9 >= 255 ? INT16_MAX << 10 : ts_lstm_interpolated(table, magnitude, 9);
-    return (x >= 0 ? found + 512 : (1 << 25) - found + 511) >> 10;
-}
-
-/** Tanh in Q0.15; an entry of the table is 256 of `x`. */
-static inline int32_t ts_lstm_tanh(const uint16_t *table, int32_t x)
-{
-    const int32_t magnitude = x < 0 ? -x : x;
-    const int32_t found =
-        magnitude >> 8 >= 255 ? UINT16_MAX << 8 : ts_lstm_interpolated(table, magnitude, 8);
-    return (x >= 0 ? found - (1 << 23) + 128 : (1 << 23) - found + 127) >> 8;
-}
 
 /**
  * @brief `h = o * tanh(c)`, `c = f * c + i * g`, step after step.
@@ -101,20 +70,22 @@ ts_lstm_s8(const ts_lstm_s8_params *params, const int8_t *input, const int8_t *b
                                   by_input + place * params->features, params->features, 0);
                     const uint32_t second = ts_dot_s8((uint32_t)bias[(2 * g + 1) * units + u], h,
                                                       by_hidden + place * units, units, 0);
+                    const int32_t from_input = ts_requantize(ts_wrap_s32(first),
+                                                             scale[0].multiplier, scale[0].shift);
+                    const int32_t from_hidden = ts_requantize(
+                        ts_wrap_s32(second), scale[1].multiplier, scale[1].shift);
                     const int32_t sum =
-                        ts_lstm_s16(ts_requantize(ts_wrap_s32(first), scale[0].multiplier,
-                                                  scale[0].shift)) +
-                        ts_lstm_s16(ts_requantize(ts_wrap_s32(second), scale[1].multiplier,
-                                                  scale[1].shift));
-                    gates[g] = g == 2 ? ts_lstm_tanh(table, ts_lstm_s16(sum) * 3)
-                                      : ts_lstm_sigmoid(table, ts_lstm_s16(sum));
+                        ts_lstm_saturated(from_input) + ts_lstm_saturated(from_hidden);
+                    gates[g] = g == 2 ? ts_lstm_tanh(table, ts_lstm_saturated(sum) * 3)
+                                      : ts_lstm_sigmoid(table, ts_lstm_saturated(sum));
                 }
                 int16_t *c = cell + b * units + u;
                 const int32_t kept =
                     ts_requantize(gates[1] * *c, params->kept_multiplier, params->kept_shift);
                 const int32_t taken = ts_requantize(gates[0] * gates[2], params->taken_multiplier,
                                                     params->taken_shift);
-                const int32_t sum = ts_lstm_s16(ts_lstm_s16(kept) + ts_lstm_s16(taken));
+                const int32_t sum =
+                    ts_lstm_saturated(ts_lstm_saturated(kept) + ts_lstm_saturated(taken));
                 *c = (int16_t)(sum < -params->cell_clip  ? -params->cell_clip
                                : sum > params->cell_clip ? params->cell_clip
                                                          : sum);

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinysim.compiler.graph import Array
-from tinysim.compiler.quantize import requantize, wrap_int32
+from tinysim.compiler.quantize import requantize, requantize_wide, wrap_int32
 
 Params = Mapping[str, int | float]
 States = tuple[Array, Array, Array]
@@ -57,22 +57,30 @@ def _sigmoid(x: Array) -> Array:
         return np.where(x > 16.619047, one, np.where(x < -9, np.exp(np.minimum(x, 0)), usual))
 
 
-def int8_reference(
+def integer_reference(
     sizes: Sizes, params: Params, constants: Sequence[Array], x: Array, h: Array, c: Array
 ) -> States:
     """Return what every step of ``x [T, B, I]`` gives, and the last states ``[B, U]``."""
     by_input, by_hidden, bias, scaling, table = (
         array if array.dtype.names else array.astype(np.int64) for array in constants
     )
-    p = {key: int(value) for key, value in params.items()}
-    steps = np.zeros((sizes.steps, sizes.batches, sizes.units), np.int8)
+    p = {"hidden_offset": 0} | {key: int(value) for key, value in params.items()}
+    if bias.ndim == 2:  # of int16: of the first product alone
+        bias = np.stack([bias, np.zeros_like(bias)], axis=1)
+    limits = np.iinfo(h.dtype)
+    steps = np.zeros((sizes.steps, sizes.batches, sizes.units), h.dtype)
+
+    def scaled_product(product: Array, multiplier: int, shift: int) -> Array:
+        if h.dtype == np.int8:
+            return requantize(wrap_int32(product), multiplier, shift)
+        return requantize_wide(product, multiplier, shift)
 
     def gate(index: int, values: Array) -> Array:
         parts = (values @ by_input[index].T, h.astype(np.int64) @ by_hidden[index].T)
         scaled = [
             _int16(
-                requantize(
-                    wrap_int32(part + bias[index, side]),
+                scaled_product(
+                    part + bias[index, side],
                     int(scaling[index, side]["multiplier"]),
                     int(scaling[index, side]["shift"]),
                 )
@@ -91,7 +99,7 @@ def int8_reference(
         half = 1 << (p["tanh_shift"] - 1) if p["tanh_shift"] else 0
         squashed = _tanh_int16((c * p["tanh_multiplier"] + half) >> p["tanh_shift"], table)
         product = requantize(squashed * shown, p["hidden_multiplier"], p["hidden_shift"])
-        h = np.clip(product + p["hidden_offset"], -128, 127).astype(np.int8)
+        h = np.clip(product + p["hidden_offset"], limits.min, limits.max).astype(limits.dtype)
         steps[t] = h
     return steps, h, c.astype(np.int16)
 

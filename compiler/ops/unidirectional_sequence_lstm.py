@@ -11,6 +11,7 @@ import numpy as np
 from tinysim.compiler.graph import Array, DType, Tensor
 from tinysim.compiler.ops import (
     CHANNEL,
+    MAX_RATIO,
     Inputs,
     KernelCall,
     Operator,
@@ -21,9 +22,9 @@ from tinysim.compiler.ops import (
     wanted_ratio,
     wanted_shape,
 )
-from tinysim.compiler.ops._lstm import Sizes, float_reference, int8_reference
+from tinysim.compiler.ops._lstm import Sizes, float_reference, integer_reference
 from tinysim.compiler.ops._sigmoid_table import sigmoid_table
-from tinysim.compiler.quantize import quantize_multiplier, wrap_int32
+from tinysim.compiler.quantize import quantize_multiplier, reduced_multiplier, wrap_int32
 
 #: Places of weights and biases, the gates in the order input, forget, cell, output.
 _INPUT_WEIGHTS, _HIDDEN_WEIGHTS, _BIASES = range(1, 5), range(5, 9), range(12, 16)
@@ -32,6 +33,12 @@ _ABSENT = {9: "peephole", 16: "projection", 20: "layer norm"}
 _ABSENT |= {10: "peephole", 11: "peephole", 17: "projection", 21: "layer norm"}
 _ABSENT |= {22: "layer norm", 23: "layer norm"}
 _HIDDEN, _CELL = 18, 19
+
+#: Largest ratio of scales that 64-bit requantization can express (a left shift of 8).
+MAX_WIDE_RATIO = 2.0**8
+
+#: Types of the biases, by that of the input.
+_BIAS_TYPES = {DType.INT8: DType.INT32, DType.INT16: DType.INT64}
 
 #: Scales of what goes into a gate's function and of what comes out.
 _GATE_SCALE, _UNIT_SCALE = 2.0**-12, 2.0**-15
@@ -47,7 +54,11 @@ class UnidirectionalSequenceLstm(Operator):
     """
 
     tflite = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-    kernels = {DType.INT8: ("lstm_s8",), DType.FLOAT32: ("lstm_f32",)}
+    kernels = {
+        DType.INT8: ("lstm_s8",),
+        DType.INT16: ("lstm_s16",),
+        DType.FLOAT32: ("lstm_f32",),
+    }
     state_inputs = (_HIDDEN, _CELL)
 
     cell_activation: str
@@ -83,7 +94,7 @@ class UnidirectionalSequenceLstm(Operator):
     def _tensor_problems(self, inputs: Inputs, out: Tensor) -> Iterator[str]:
         x, hidden, cell = inputs[0], inputs[_HIDDEN], inputs[_CELL]
         assert x is not None and hidden is not None and cell is not None
-        yield from wanted(x, "input", DType.INT8, DType.FLOAT32)
+        yield from wanted(x, "input", *self.kernels)
         is_float = x.dtype is DType.FLOAT32
         yield from wanted(out, "output", x.dtype)
         yield from wanted(hidden, "hidden state", x.dtype)
@@ -97,10 +108,11 @@ class UnidirectionalSequenceLstm(Operator):
         yield from wanted_shape(out, "output", (*x.shape[:2], units))
         if hidden.elements != batches * units or cell.elements != batches * units:
             yield f"states do not go with {batches} times {units} units"
+        multiplied = DType.FLOAT32 if is_float else DType.INT8
         groups = (
-            (_INPUT_WEIGHTS, "input weights", (units, features), x.dtype),
-            (_HIDDEN_WEIGHTS, "hidden weights", (units, units), x.dtype),
-            (_BIASES, "bias", (units,), DType.FLOAT32 if is_float else DType.INT32),
+            (_INPUT_WEIGHTS, "input weights", (units, features), multiplied),
+            (_HIDDEN_WEIGHTS, "hidden weights", (units, units), multiplied),
+            (_BIASES, "bias", (units,), _BIAS_TYPES.get(x.dtype, x.dtype)),
         )
         for places, role, shape, dtype in groups:
             for index in places:
@@ -123,8 +135,13 @@ class UnidirectionalSequenceLstm(Operator):
         power = math.log2(cell.scale)
         if abs(power - round(power)) > 1e-3 or not -30 <= round(power) <= 2:
             yield f"cell scale {cell.scale:g} is no power of two between 2**-30 and 4"
+        limit = MAX_RATIO
+        if x.dtype is DType.INT16:
+            limit = MAX_WIDE_RATIO
+            if x.zero_point or hidden.zero_point:
+                yield "input or hidden state are int16 with a zero point"
         for index in weights:
-            yield from wanted_ratio(_gate_ratio(inputs, index), f"scale of weights {index}")
+            yield from wanted_ratio(_gate_ratio(inputs, index), f"scale of weights {index}", limit)
         yield from wanted_ratio(_UNIT_SCALE**2 / cell.scale, "gate scale over cell scale")
         yield from wanted_ratio(_UNIT_SCALE**2 / hidden.scale, "gate scale over hidden scale")
 
@@ -143,7 +160,7 @@ class UnidirectionalSequenceLstm(Operator):
         (call,) = self.lower(inputs, outputs)
         sizes = self._sizes(inputs)
         by_time = x if self.time_major else x.swapaxes(0, 1)
-        compute = float_reference if x.dtype == np.float32 else int8_reference
+        compute = float_reference if x.dtype == np.float32 else integer_reference
         state = (sizes.batches, sizes.units)
         steps, h, c = compute(
             sizes, call.params, call.constants, by_time, hidden.reshape(state), cell.reshape(state)
@@ -173,14 +190,20 @@ class UnidirectionalSequenceLstm(Operator):
             params["cell_clip"] = self.cell_clip or math.inf
             return (KernelCall("lstm_f32", params, (x,), written, (by_input, by_hidden, bias)),)
         params |= self._quant_params(hidden, cell)
-        first = bias.astype(np.int64) - x.zero_point * by_input.sum(axis=2, dtype=np.int64)
-        second = -hidden.zero_point * by_hidden.sum(axis=2, dtype=np.int64)
-        biases = wrap_int32(np.stack([first, second], axis=1)).astype(np.int32)
+        is_wide = x.dtype is DType.INT16
         scaling = np.zeros((4, 2), CHANNEL)
         for gate in range(4):
             for part, places in enumerate((_INPUT_WEIGHTS, _HIDDEN_WEIGHTS)):
-                split = quantize_multiplier(_gate_ratio(inputs, places[gate]))
-                scaling[gate, part] = (0, *split)
+                multiplier, shift = quantize_multiplier(_gate_ratio(inputs, places[gate]))
+                used = reduced_multiplier(multiplier) if is_wide else multiplier
+                scaling[gate, part] = (0, used, shift)
+        constants = (by_input, by_hidden, bias, scaling, sigmoid_table())
+        if is_wide:
+            del params["hidden_offset"]
+            return (KernelCall("lstm_s16", params, (x,), written, constants),)
+        first = bias.astype(np.int64) - x.zero_point * by_input.sum(axis=2, dtype=np.int64)
+        second = -hidden.zero_point * by_hidden.sum(axis=2, dtype=np.int64)
+        biases = wrap_int32(np.stack([first, second], axis=1)).astype(np.int32)
         constants = (by_input, by_hidden, biases, scaling, sigmoid_table())
         return (KernelCall("lstm_s8", params, (x,), written, constants),)
 
