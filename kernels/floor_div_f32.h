@@ -48,7 +48,8 @@ static inline float ts_floor_div_of_f32(float a, float b)
  * @param[out] output float `[size0, size1, size2, size3]`; may be an operand of its shape
  */
 static inline __attribute__((always_inline)) void
-ts_floor_div_f32(const ts_floor_div_f32_params *params, const float *input1, const float *input2, float *output)
+ts_floor_div_f32(const ts_floor_div_f32_params *params, const float *input1, const float *input2,
+                 float *output)
 {
     TS_FOR_EACH_ROW (params) {
         const float *const row1 = input1 + TS_ROW(params, input1);
@@ -58,7 +59,8 @@ ts_floor_div_f32(const ts_floor_div_f32_params *params, const float *input1, con
         for (int32_t i = 0; i < params->size3; i++) {
             const float a = params->input1_stride3 ? row1[i] : first1;
             const float b = params->input2_stride3 ? row2[i] : first2;
-            *output++ = params->is_reversed ? ts_floor_div_of_f32(b, a) : ts_floor_div_of_f32(a, b);
+            *output++ =
+                params->is_reversed ? ts_floor_div_of_f32(b, a) : ts_floor_div_of_f32(a, b);
         }
     }
 }

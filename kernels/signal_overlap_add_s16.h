@@ -31,7 +31,8 @@ ts_signal_overlap_add_s16(const ts_signal_overlap_add_s16_params *params, const 
         for (int32_t n = 0; n < params->frames; n++) {
             for (int32_t i = 0; i < params->size; i++) {
                 const int32_t sum = sums[i] + *input++;
-                sums[i] = (int16_t)(sum < INT16_MIN ? INT16_MIN : sum > INT16_MAX ? INT16_MAX : sum);
+                sums[i] =
+                    (int16_t)(sum < INT16_MIN ? INT16_MIN : sum > INT16_MAX ? INT16_MAX : sum);
             }
             for (int32_t i = 0; i < params->step; i++) {
                 *output++ = sums[i];
