@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "float.h"
 #include "quant.h"
 
 /** Parameters of ts_conv_2d_f32(). */
@@ -104,7 +105,7 @@ ts_conv_2d_f32(const ts_conv_2d_f32_params *params, const float *input, const fl
                     const int32_t first = groups == 1 ? 0 : o / group_size * params->filter_c;
                     const float sum = ts_conv_2d_f32_window(
                         params, image + first, filter + o * filter_size, rows, columns, 0.0F);
-                    *pixel++ = ts_activate_f32(sum + bias[o], params->activation_min,
+                    *pixel++ = ts_clamp_f32(sum + bias[o], params->activation_min,
                                                 params->activation_max);
                 }
             }

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "float.h"
 #include "quant.h"
 
 /** Parameters of ts_depthwise_conv_2d_f32(). */
@@ -98,7 +99,7 @@ ts_depthwise_conv_2d_f32(const ts_depthwise_conv_2d_f32_params *params, const fl
                     for (int32_t k = 0; k < params->depth_multiplier; k++) {
                         const float sum = ts_depthwise_conv_2d_f32_window(
                             params, image + c, filter + o, rows, columns, 0.0F);
-                        *pixel++ = ts_activate_f32(sum + bias[o], params->activation_min,
+                        *pixel++ = ts_clamp_f32(sum + bias[o], params->activation_min,
                                                     params->activation_max);
                         o++;
                     }

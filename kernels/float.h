@@ -7,6 +7,12 @@
 
 #include <stdint.h>
 
+/** A float and its bits. */
+typedef union {
+    float value;
+    uint32_t bits;
+} ts_float_bits;
+
 /** `x` limited to [low, high]; NaN stays. */
 static inline float ts_clamp_f32(float x, float low, float high)
 {

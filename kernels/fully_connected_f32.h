@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "float.h"
 #include "quant.h"
 
 /** Parameters of ts_fully_connected_f32(). */
@@ -39,7 +40,7 @@ ts_fully_connected_f32(const ts_fully_connected_f32_params *params, const float 
             const float sum =
                 ts_dot_f32(0.0F, row, filter + o * params->in_features, params->in_features);
             *output++ =
-                ts_activate_f32(sum + bias[o], params->activation_min, params->activation_max);
+                ts_clamp_f32(sum + bias[o], params->activation_min, params->activation_max);
         }
     }
 }

@@ -139,12 +139,6 @@ static inline float ts_log_f32(float x)
     return (float)ts_log_f64(x);
 }
 
-/** A float and its bits. */
-typedef union {
-    float value;
-    uint32_t bits;
-} ts_float_bits;
-
 /**
  * @brief Square root, correctly rounded, bit by bit.
  * @param x any; NaN below 0 and for NaN

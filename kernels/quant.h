@@ -13,18 +13,14 @@
 
 #include <stdint.h>
 
+#include "float.h"
+
 /** How ts_requantize_as() rounds. */
 enum {
     TS_ROUND_TWICE = 0, /**< as TFLite Micro */
     TS_ROUND_ONCE = 1,  /**< as newer TFLite */
     TS_ROUND_FLOAT = 2  /**< as ONNX Runtime */
 };
-
-/** A power of two and its bits. */
-typedef union {
-    float value;
-    uint32_t bits;
-} ts_scale_bits;
 
 /** Bias and requantization of one output channel. */
 typedef struct {
@@ -126,7 +122,7 @@ static inline int32_t ts_round_even(float x)
  */
 static inline int32_t ts_requantize_float(int32_t acc, int32_t multiplier, int32_t shift)
 {
-    const ts_scale_bits power = {.bits = (uint32_t)(shift - 31 + 127) << 23};
+    const ts_float_bits power = {.bits = (uint32_t)(shift - 31 + 127) << 23};
     const float scale = (float)multiplier * power.value; /* both exact */
     return ts_round_even((float)acc * scale);
 }
@@ -151,12 +147,6 @@ static inline int32_t ts_requantize_wide(int64_t acc, int32_t multiplier, int32_
     const int32_t right = 15 - shift;
     const uint64_t product = (uint64_t)acc * (uint64_t)multiplier + (UINT64_C(1) << (right - 1));
     return ts_wrap_s32((uint32_t)((int64_t)product >> right));
-}
-
-/** `x` limited to [low, high]; NaN stays. */
-static inline float ts_activate_f32(float x, float low, float high)
-{
-    return x < low ? low : x > high ? high : x;
 }
 
 /**

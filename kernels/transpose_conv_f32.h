@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "float.h"
 #include "quant.h"
 
 /** Parameters of ts_transpose_conv_f32(). */
@@ -84,7 +85,7 @@ ts_transpose_conv_f32(const ts_transpose_conv_f32_params *params, const float *i
                 for (int32_t o = 0; o < params->output_c; o++) {
                     const float sum = ts_transpose_conv_f32_window(
                         params, image, filter + o * filter_size, rows, columns, 0.0F);
-                    *output++ = ts_activate_f32(sum + bias[o], params->activation_min,
+                    *output++ = ts_clamp_f32(sum + bias[o], params->activation_min,
                                                 params->activation_max);
                 }
             }
