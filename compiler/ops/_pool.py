@@ -17,9 +17,9 @@ from tinysim.compiler.ops import (
     wanted_quant,
     wanted_shape,
 )
-from tinysim.compiler.ops._activation import float_bounds, integer_bounds
 from tinysim.compiler.ops._overlap import window_overlap
 from tinysim.compiler.ops._window import Window
+from tinysim.compiler.quantize import activation_range, float_activation_range
 
 #: Positions of a window whose sum surely fits 32 bits.
 MAX_POSITIONS = {DType.INT8: 2**23, DType.INT16: 2**15, DType.FLOAT32: 2**23}
@@ -114,8 +114,9 @@ class Pool(Operator):
     def bounds(self, out: Tensor) -> tuple[float, float]:
         """Return the range that the fused activation leaves."""
         if out.dtype is DType.FLOAT32:
-            return float_bounds(self.activation)
-        return integer_bounds(self.activation, out)
+            return float_activation_range(self.activation)
+        bits = 8 * out.dtype.itemsize
+        return activation_range(self.activation, out.scale, out.zero_point, bits)
 
     def own_params(self, out: Tensor) -> dict[str, int | float]:
         """Return the parameters that only this kind of pooling has."""

@@ -6,44 +6,18 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Tensor
 from tinysim.compiler.ops._elementwise import Params
+from tinysim.compiler.ops._sigmoid_table import sigmoid_table
 from tinysim.compiler.ops._unary import FloatFunction
 from tinysim.compiler.quantize import requantize, rounding_shift_right
 
 #: Integer bits of the fixed-point argument.
 INTEGER_BITS = 4
-
-#: Where the reference's table stands one above the rounded function, to serve interpolation.
-_RAISED = [4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40]
-_RAISED += (
-    41,
-    43,
-    44,
-    45,
-    46,
-    49,
-    50,
-    54,
-    62,
-    63,
-    64,
-    66,
-    82,
-    86,
-    93,
-    100,
-    103,
-    112,
-    116,
-    135,
-    255,
-)
 
 
 @dataclass(frozen=True)
@@ -115,14 +89,6 @@ class Sigmoid(FloatFunction):
     @abstractmethod
     def floats(self, values: Array) -> Array:
         """Compute in single precision."""
-
-
-@lru_cache
-def sigmoid_table() -> Array:
-    """Return ``sigmoid(i / 24)`` in Q0.16, as the reference has it."""
-    table = np.rint(65536 / (1 + np.exp(-np.arange(256) / 24))).astype(np.uint16)
-    table[_RAISED] += 1
-    return table
 
 
 def looked_up(magnitude: Array, bits: int) -> Array:
