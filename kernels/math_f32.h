@@ -198,6 +198,13 @@ static inline float ts_expm1_f32(float x)
  */
 static inline double ts_erfc_f64(double x)
 {
+    static const double odd_reciprocals[] = {
+        1.0 / 69, 1.0 / 67, 1.0 / 65, 1.0 / 63, 1.0 / 61, 1.0 / 59, 1.0 / 57,
+        1.0 / 55, 1.0 / 53, 1.0 / 51, 1.0 / 49, 1.0 / 47, 1.0 / 45, 1.0 / 43,
+        1.0 / 41, 1.0 / 39, 1.0 / 37, 1.0 / 35, 1.0 / 33, 1.0 / 31, 1.0 / 29,
+        1.0 / 27, 1.0 / 25, 1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15,
+        1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3,
+    };
     const double magnitude = x < 0.0 ? -x : x;
     if (magnitude > 26.0) {
         return x < 0.0 ? 2.0 : 0.0;
@@ -210,8 +217,8 @@ static inline double ts_erfc_f64(double x)
     double upper;
     if (magnitude < 2.0) {
         double sum = 1.0;
-        for (int32_t n = 34; n > 0; n--) {
-            sum = 1.0 + sum * 2.0 * square / (double)(2 * n + 1);
+        for (uint32_t i = 0; i < sizeof odd_reciprocals / sizeof odd_reciprocals[0]; i++) {
+            sum = 1.0 + sum * (2.0 * square) * odd_reciprocals[i];
         }
         upper = 1.0 - 2.0 * magnitude * scale * sum;
     } else {
