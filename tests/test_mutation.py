@@ -265,3 +265,12 @@ def test_an_output_that_is_known_is_a_constant() -> None:
     x, shape = float32((2, 3)), TensorSpec((2,), "int32")
     operators = [OperatorSpec("SHAPE", [0], [1], {})]
     assert accepted(build_model([x, shape], operators, [0], [1]), "tflite")
+
+
+def test_constants_of_truth_values_have_their_type() -> None:
+    x = TensorSpec((2,), "bool")
+    graph = run_passes(read(single("LOGICAL_AND", (x, constant(np.array([True, False]))), x)))
+    calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
+    header = emit_c(graph, plan_memory(graph, calls), calls)["weights.h"]
+    assert "#include <stdbool.h>" in header
+    assert "extern const bool ts_weights_0[2];" in header
