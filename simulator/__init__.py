@@ -214,6 +214,8 @@ def random_inputs(infos: Sequence[TensorInfo], seed: int = 0) -> tuple[NDArray[A
         dtype = np.dtype(info.dtype)
         if dtype.kind == "f":
             made.append(rng.uniform(-1, 1, info.shape).astype(dtype))
+        elif dtype.kind == "b":
+            made.append(rng.integers(0, 2, info.shape).astype(dtype))
         else:
             limits = np.iinfo(dtype)
             made.append(rng.integers(limits.min, limits.max + 1, info.shape, dtype))

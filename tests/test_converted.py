@@ -161,6 +161,7 @@ def test_saved_model_computes_what_tensorflow_does(
 @pytest.fixture
 def torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch, as far as it is used: an exported program is an ONNX file in brackets."""
+    monkeypatch.setenv("TINYSIM_TRUST_MODELS", "1")
 
     def load(file: Any) -> bytes:
         blob: bytes = file.read()
@@ -212,4 +213,14 @@ def test_exported_program_without_pytorch_is_refused(
     path.write_bytes(b"[]")
     what = rf"needs {package}; pip install 'tinysim\[torch\]'"
     with pytest.raises(ModelError, match=what):
+        read_model(path)
+
+
+def test_exported_program_is_not_read_unless_it_may_run(
+    torch: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TINYSIM_TRUST_MODELS")
+    path = tmp_path / "model.pt2"
+    path.write_bytes(b"[]")
+    with pytest.raises(ModelError, match="may run any code when it is read"):
         read_model(path)

@@ -17,6 +17,7 @@ from tinysim.boards import Board, Cache, load_board, parse_board
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
 from tinysim.errors import BoardError
+from tinysim.firmware import TensorInfo
 from tinysim.simulator import Session, random_inputs
 from tinysim.simulator.cores import load_core
 from tinysim.simulator.profile import Profile
@@ -214,3 +215,8 @@ def test_session_goes_back_to_a_snapshot() -> None:
     again = session.infer(first)
     np.testing.assert_array_equal(once.outputs[0], again.outputs[0])
     assert once.layers == again.layers
+
+
+def test_random_truth_values_are_made_for_inputs_of_that_type() -> None:
+    (made,) = random_inputs([TensorInfo("", (50,), "bool", 0, None, None)])
+    assert made.dtype == bool and 0 < made.sum() < 50
