@@ -11,7 +11,7 @@ demo: setup
 	$(BIN)/python examples/mnist/demo.py
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -91,7 +91,7 @@ static inline float ts_exp_f32(float x)
     if (x < -104.0F) {
         return 0.0F;
     }
-    return ts_narrowed(ts_exp_f64(x));
+    return ts_narrowed(ts_exp_f64((double)x));
 }
 
 /**
@@ -108,7 +108,7 @@ static inline double ts_log_f64(float x)
         1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
         1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3,
     };
-    ts_double_bits mantissa = {.value = x}; /* normal, even if the float is not */
+    ts_double_bits mantissa = {.value = (double)x}; /* normal, even if the float is not */
     int32_t k = (int32_t)(mantissa.bits >> 52) - 1023;
     mantissa.bits = (mantissa.bits & ((UINT64_C(1) << 52) - 1U)) | (UINT64_C(1023) << 52);
     if (mantissa.value >= 4.0 / 3.0) {

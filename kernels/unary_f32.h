@@ -50,7 +50,7 @@ static inline float ts_unary_f32_logistic(float x)
 /** `x / 2 (1 + tanh u) = x / (1 + e^-2u)`, u = sqrt(2 / pi) (x + 0.044715 x^3). */
 static inline float ts_unary_f32_gelu_tanh(float x)
 {
-    const double d = x;
+    const double d = (double)x;
     const double twice = 2.0 * 0x1.9884533d43651p-1 * (d + 0.044715 * d * d * d);
     /* Far out it is x itself, or nothing; NaN goes on. */
     return twice > 200.0    ? x

@@ -24,6 +24,7 @@ class SignalFramer(SignalOperator):
     """
 
     tflite = "CUSTOM:SignalFramer"
+    output_count = 2
     kernels = {DType.INT16: ("signal_framer_s16",)}
 
     size: int

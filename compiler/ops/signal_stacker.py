@@ -24,6 +24,7 @@ class SignalStacker(SignalOperator):
     """
 
     tflite = "CUSTOM:SignalStacker"
+    output_count = 2
     kernels = {DType.INT16: ("signal_stacker_s16",)}
 
     channels: int
