@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 
-from tinysim.compiler.graph import Array, DType, Graph, Node, Tensor
+from tinysim.compiler.graph import Graph, Node
 
 
 def producers(graph: Graph) -> dict[int, Node]:
@@ -29,26 +28,6 @@ def fresh_id(graph: Graph) -> int:
     for node in graph.nodes:
         found += [tensor.id for tensor in (*node.inputs, *node.outputs) if tensor is not None]
     return 1 + max(*found, *(tensor.id for tensor in (*graph.inputs, *graph.outputs)))
-
-
-def constant_like(tensor: Tensor, data: Array) -> Tensor:
-    """Return a constant tensor with other values, of the same name and quantization."""
-    return replace(tensor, shape=data.shape, dtype=DType(data.dtype.name), data=data)
-
-
-def substituted(graph: Graph, seen: Mapping[int, Tensor]) -> Graph:
-    """Have every reader of a tensor read another instead, also through several steps."""
-
-    def last(tensor: Tensor) -> Tensor:
-        while tensor.data is None and (other := seen.get(tensor.id)) is not None:
-            tensor = other
-        return tensor
-
-    nodes = tuple(
-        replace(node, inputs=tuple(None if t is None else last(t) for t in node.inputs))
-        for node in graph.nodes
-    )
-    return replace(graph, nodes=nodes, outputs=tuple(map(last, graph.outputs)))
 
 
 def is_sound(node: Node) -> bool:
