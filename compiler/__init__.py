@@ -14,6 +14,7 @@ from tinysim.compiler.passes import run_passes
 from tinysim.compiler.passes.rounding import with_rounding
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.toolchain import build
+from tinysim.compiler.variants import select
 from tinysim.firmware import Firmware, Target
 
 
@@ -25,7 +26,8 @@ class Choices:
     ``keeps_constant_channels`` computes even what is the same for every input. ``rounding`` is that
     of int8 FULLY_CONNECTED, where the references differ: ``tflm`` rounds twice, ``litert`` once.
     ``patches`` runs the first layers in bands of rows where that makes the arena smaller: rows in
-    which bands meet are computed twice.
+    which bands meet are computed twice. ``picks`` names the candidate (see ``compiler/variants``)
+    that computes a node, by the node's index, where the cost rule is not to decide.
     """
 
     optimize: str = "speed"
@@ -33,6 +35,7 @@ class Choices:
     keeps_constant_channels: bool = False
     rounding: str = "tflm"
     patches: bool = False
+    picks: tuple[tuple[int, str], ...] = ()
 
 
 DEFAULT = Choices()
@@ -68,15 +71,23 @@ def compile_model(
         If the model cannot be compiled, or there is no compiler. A model that is too large
         for the board compiles all the same.
     """
-    original = with_rounding(read_model(path), choices.rounding)
+    return compile_graph(read_model(path), path.name, board, target, choices)
+
+
+def compile_graph(
+    graph: Graph, name: str, board: Board, target: Target, choices: Choices = DEFAULT
+) -> Compilation:
+    """Compile what was read from a model file; see ``compile_model``."""
+    original = with_rounding(graph, choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
-    calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
+    portable = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
+    calls = select(portable, target, choices.optimize, dict(choices.picks))
     plan = plan_memory(graph, calls, choices.planner)
     calls = directed(calls, plan)
     sources = emit_c(graph, plan, calls)
     image = build(sources, board, target, plan.arena_bytes, choices.optimize)
     firmware = Firmware(
-        model_name=path.name,
+        model_name=name,
         model_sha256=graph.sha256,
         elf=image.elf,
         layers=layer_symbols(graph, plan, calls),

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
+from tinysim.compiler.memory.blocks import own_scratch_bytes
 from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
 from tinysim.errors import ModelError
 from tinysim.firmware import LayerSymbol, TensorInfo
@@ -83,7 +84,8 @@ def emit_c(
             arguments += [constants.name(array) for array in call.constants]
             arguments += _places(plan, index, call.outputs, call.output_offsets)
             if call.scratch_bytes:
-                arguments.append(_at(plan.scratch_offsets[index]))
+                behind = own_scratch_bytes(graph.nodes[index])
+                arguments.append(_at(plan.scratch_offsets[index] + behind))
             number = kernels.setdefault(_specialised(call), len(kernels))
             called.append({"kernel": number, "arguments": arguments})
         layers.append({"symbol": symbol.symbol, "calls": called})

@@ -27,7 +27,7 @@ STACK_RESERVE_BYTES = 4096
 #: How far a region that is too small may be widened, so that an oversized image still runs.
 WIDENED_BYTES = 64 * 2**20
 
-OPTIMIZE_FLAGS = {"speed": "-O2", "size": "-Os"}
+OPTIMIZE_FLAGS = {"speed": "-O2", "balanced": "-Os", "size": "-Os"}
 _CFLAGS = ("-std=c11", "-ffunction-sections", "-fdata-sections", "-fno-common")
 
 #: Output section -> what it is for.

@@ -1,9 +1,15 @@
-"""The C sources that run on the board: one header a kernel, and what they share."""
+"""The C sources that run on the board: one header a kernel, and what they share.
+
+Portable kernels lie here, those for a kind of core in the folder named after it.
+"""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+#: Folders with kernels for a kind of core; file names are unique over all of them.
+TUNED = ("dsp", "v6m", "vfp")
 
 
 def source_dir() -> Traversable:
@@ -11,11 +17,14 @@ def source_dir() -> Traversable:
     return files("tinysim.kernels")
 
 
-def header_names() -> tuple[str, ...]:
-    """Return the file names of all headers, sorted."""
-    return tuple(sorted(file.name for file in source_dir().iterdir() if file.name.endswith(".h")))
+def header_names(folder: str = "") -> tuple[str, ...]:
+    """Return the file names of the portable headers, or of those of a folder, sorted."""
+    place = source_dir() / folder if folder else source_dir()
+    return tuple(sorted(file.name for file in place.iterdir() if file.name.endswith(".h")))
 
 
 def read_kernel(name: str) -> str:
-    """Return the text of a source file, named with its suffix."""
-    return (source_dir() / name).read_text(encoding="utf-8")
+    """Return the text of a source file, named with its suffix, in whatever folder it lies."""
+    places = (source_dir() / name, *(source_dir() / folder / name for folder in TUNED))
+    found = next((place for place in places if place.is_file()), places[0])
+    return found.read_text(encoding="utf-8")

@@ -86,22 +86,39 @@ def problem_of(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> Problem
     overlaps = {
         pair: rule
         for index, node in enumerate(graph.nodes)
-        for pair, rule in _overlaps(node).items()
+        for pair, rule in _overlaps(node, calls[index]).items()
         if lifetimes[pair[0]][1] == index and not kept.intersection(pair)
     }
     return Problem((*tensors, *scratch), overlaps, len(graph.nodes))
 
 
 def scratch_bytes(node: Node, calls: tuple[KernelCall, ...]) -> int:
-    """Return the scratch buffer of a node: the operator's own, or the most that a kernel wants."""
-    own = node.op.workspace_bytes(node.inputs, node.outputs)
-    return max(own, *(call.scratch_bytes for call in calls), 0)
+    """Return the scratch buffer of a node: the operator's own, then the most a kernel wants."""
+    return own_scratch_bytes(node) + max((call.scratch_bytes for call in calls), default=0)
 
 
-def _overlaps(node: Node) -> dict[tuple[int, int], Overlap]:
+def own_scratch_bytes(node: Node) -> int:
+    """Return what the operator keeps of a scratch buffer; its kernels' own lies behind."""
+    return aligned(node.op.workspace_bytes(node.inputs, node.outputs))
+
+
+def _rules(node: Node, calls: tuple[KernelCall, ...]) -> Mapping[int, Overlap]:
+    """Return how the first output may lie over each input, as operator or kernel says."""
+    if len(calls) != 1 or (own := calls[0].overlaps) is None:
+        return node.op.overlaps(node.inputs, node.outputs)
+    places = {index: calls[0].inputs[index].id for index in own}
+    return {
+        position: own[index]
+        for index, tensor_id in places.items()
+        for position, tensor in enumerate(node.inputs)
+        if tensor is not None and tensor.id == tensor_id
+    }
+
+
+def _overlaps(node: Node, calls: tuple[KernelCall, ...]) -> dict[tuple[int, int], Overlap]:
     """Return what a node allows of its inputs and its first output; the stricter of two rules."""
     found: dict[tuple[int, int], Overlap] = {}
-    rules = node.op.overlaps(node.inputs, node.outputs)
+    rules = _rules(node, calls)
     if len(rules) > 1:  # a node has one direction: with several inputs it is the usual one
         rules = {index: replace(rule, backward=None) for index, rule in rules.items()}
     for index, rule in rules.items():

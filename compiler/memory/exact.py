@@ -62,6 +62,7 @@ def _keep_apart(
     """One lies below the other, or as an overlap of input and output allows."""
     (a, at_a), (b, at_b) = one, other
     unit = ALIGNMENT_BYTES
+    in_place: list[Any] = []
     ways = [(at_a + a.size_bytes // unit, at_b), (at_b + b.size_bytes // unit, at_a)]
     for (x, at_x), (y, at_y) in ((one, other), (other, one)):
         if (rule := problem.overlap(x, y)) is not None:
@@ -69,7 +70,11 @@ def _keep_apart(
                 ways.append((at_y + -(-rule.forward // unit), at_x))
             if rule.backward is not None:
                 ways.append((at_x + -(-rule.backward // unit), at_y))
+            if rule.in_place:
+                same = model.new_bool_var("")
+                model.add(at_x == at_y).only_enforce_if(same)
+                in_place.append(same)
     chosen = [model.new_bool_var("") for _ in ways]
-    model.add_bool_or(chosen)
+    model.add_bool_or(chosen + in_place)
     for (low, high), choice in zip(ways, chosen, strict=True):
         model.add(low <= high).only_enforce_if(choice)

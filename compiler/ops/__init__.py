@@ -45,6 +45,9 @@ class KernelCall:
     #: with the id ``SCRATCH_ID`` lies in the node's scratch buffer.
     input_offsets: tuple[int, ...] = field(default=())
     output_offsets: tuple[int, ...] = field(default=())
+    #: How the output may lie over the inputs, by index of the input of the call, if the kernel
+    #: differs in that from what ``Operator.overlaps`` says of the portable one.
+    overlaps: Mapping[int, Overlap] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,17 @@ class Overlap:
     A kernel that runs from the first element to the last computes the right thing if the input
     starts at least ``forward`` behind the output's start; one that runs from the last to the first
     if the output starts at least ``backward`` behind the input's. None: not in that direction.
+    ``in_place``: the output may lie exactly over the input, even if no distance is allowed.
     """
 
     forward: int | None = None
     backward: int | None = None
+    in_place: bool = False
 
     def allows_forward(self, input_at: int, output_at: int) -> bool:
         """Whether these offsets go with running forward."""
-        return self.forward is not None and input_at - output_at >= self.forward
+        is_ahead = self.forward is not None and input_at - output_at >= self.forward
+        return is_ahead or (self.in_place and input_at == output_at)
 
     def allows(self, input_at: int, output_at: int) -> bool:
         """Whether these offsets go with either direction."""
@@ -70,12 +76,14 @@ class Overlap:
 
     def nearest_outputs(self, input_at: int) -> set[int]:
         """Return the offsets of an output that just go with an input's."""
-        found = set() if self.forward is None else {input_at - self.forward}
+        found = {input_at} if self.in_place else set()
+        found |= set() if self.forward is None else {input_at - self.forward}
         return found if self.backward is None else found | {input_at + self.backward}
 
     def nearest_inputs(self, output_at: int) -> set[int]:
         """Return the offsets of an input that just go with an output's."""
-        found = set() if self.forward is None else {output_at + self.forward}
+        found = {output_at} if self.in_place else set()
+        found |= set() if self.forward is None else {output_at + self.forward}
         return found if self.backward is None else found | {output_at - self.backward}
 
     def together_bytes(self, input_bytes: int, output_bytes: int) -> int:
@@ -85,12 +93,16 @@ class Overlap:
             sizes.append(max(output_bytes, self.forward + input_bytes))
         if self.backward is not None:
             sizes.append(max(input_bytes, self.backward + output_bytes))
+        if self.in_place:
+            sizes.append(max(input_bytes, output_bytes))
         return min(sizes)
 
     def stricter(self, other: Overlap) -> Overlap:
         """Return what both allow."""
         pairs = ((self.forward, other.forward), (self.backward, other.backward))
-        return Overlap(*(None if None in pair else max(pair) for pair in pairs))  # type: ignore
+        forward, backward = (None if None in pair else max(pair) for pair in pairs)  # type: ignore
+        in_place = self.allows(0, 0) and other.allows(0, 0)
+        return Overlap(forward, backward, in_place)
 
 
 class Operator(ABC):

@@ -38,10 +38,13 @@ def element_overlaps(inputs: tuple[Tensor | None, ...], out: Tensor) -> Mapping[
     return {index: rule for index, rule in rules.items() if rule is not None}
 
 
-def window_overlap(window: Window, x: Tensor, out: Tensor) -> Overlap | None:
+def window_overlap(
+    window: Window, x: Tensor, out: Tensor, gathered: int | None = None
+) -> Overlap | None:
     """Return the overlap of a window that slides pixel by pixel, row by row, over one image.
 
-    Every channel of a pixel may be read until the last channel of the output's pixel is written.
+    Every channel of a pixel may be read until the last channel of the output's pixel is written;
+    unless ``gathered`` windows at a time are copied elsewhere before their pixels are written.
     """
     if x.shape[0] != 1 or x.dtype is not out.dtype:
         return None
@@ -55,9 +58,20 @@ def window_overlap(window: Window, x: Tensor, out: Tensor) -> Overlap | None:
     written = np.arange(len(first) + 1) * (out.shape[3] * out.dtype.itemsize)
     still_read = np.minimum.accumulate(first[::-1])[::-1]
     been_read = np.maximum.accumulate(last)
+    if gathered is None:
+        return Overlap(
+            forward=max(0, int((written[1:] - still_read).max())),
+            backward=max(0, int((been_read - written[:-1]).max())),
+        )
+    # Pixels are counted from the side that the kernel begins at: the last group may be smaller.
+    count = len(first)
+    ends = np.minimum(np.arange(gathered, count + gathered, gathered), count)
+    inner = ends[:-1]
     return Overlap(
-        forward=max(0, int((written[1:] - still_read).max())),
-        backward=max(0, int((been_read - written[:-1]).max())),
+        forward=max(0, int((written[inner] - still_read[inner]).max(initial=0))),
+        backward=max(
+            0, int((been_read[count - inner - 1] - written[count - inner]).max(initial=0))
+        ),
     )
 
 

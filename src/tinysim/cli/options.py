@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tinysim.api import ChoiceArguments
 
 ModelArgument = Annotated[Path, typer.Argument(help="Model file or folder.", show_default=False)]
-OptimizeOption = Annotated[str, typer.Option(help="speed or size.")]
+OptimizeOption = Annotated[str, typer.Option(help="speed, balanced or size.")]
 PlannerOption = Annotated[
     str, typer.Option(help="Memory planner: search, exact (slow, proved), greedy or first-fit.")
 ]

@@ -1,0 +1,112 @@
+"""Variants compete: tuned kernels that may take the place of a portable one, one module a kernel.
+
+An operator lowers to portable kernel calls, whatever the core is. Here each call meets the variants
+that replace its kernel: each offers candidates, with weights packed to its liking and the cycles
+that it expects, and the cheapest wins. To add one, drop a module in: a subclass of ``Variant``
+files itself under the kernel that it replaces.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import ClassVar
+
+from tinysim.compiler.ops import KernelCall
+from tinysim.firmware import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A way to compute a call: its name, unique among the call's, and what it should cost.
+
+    ``cycles`` is an estimate for one call without waiting for memory; only the order of a call's
+    candidates matters. It is None for the portable kernel, the last resort.
+    """
+
+    name: str
+    call: KernelCall
+    cycles: float | None
+
+    @property
+    def constant_bytes(self) -> int:
+        """Flash for weights and tables."""
+        return sum(array.nbytes for array in self.call.constants)
+
+
+class Variant(ABC):
+    """A tuned kernel: what it takes the place of, where it runs, when it can."""
+
+    #: The portable kernel, as ``KernelCall.kernel`` names it.
+    replaces: ClassVar[str]
+    _registry: ClassVar[dict[str, list[Variant]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        if "replaces" in cls.__dict__:
+            Variant._registry.setdefault(cls.replaces, []).append(cls())
+
+    @abstractmethod
+    def runs_on(self, target: Target) -> bool:
+        """Whether a core has the instructions."""
+
+    @abstractmethod
+    def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
+        """Yield ways to compute a portable call to the same bits; none if this one is not for it.
+
+        A candidate's call has the portable call's inputs, outputs and offsets.
+        """
+
+
+def candidates(call: KernelCall, target: Target) -> tuple[Candidate, ...]:
+    """Return all ways to compute a call on a core, the portable kernel last."""
+    found = [
+        candidate
+        for variant in Variant._registry.get(call.kernel, [])
+        if variant.runs_on(target)
+        for candidate in variant.candidates(call, target)
+    ]
+    return (*found, Candidate(call.kernel, call, None))
+
+
+def choose(found: Sequence[Candidate], optimize: str) -> Candidate:
+    """Pick by the cost rule of ``--optimize``.
+
+    ``speed`` takes the fewest cycles. ``balanced`` and ``size`` leave out what wants more flash for
+    constants than the leanest candidate and a quarter.
+    """
+    tuned = [candidate for candidate in found if candidate.cycles is not None]
+    if not tuned:
+        return found[-1]
+    if optimize != "speed":
+        limit = min(candidate.constant_bytes for candidate in found) * 1.25 + 64
+        tuned = [c for c in tuned if c.constant_bytes <= limit] or tuned
+    return min(tuned, key=lambda candidate: candidate.cycles or 0.0)
+
+
+def select(
+    calls: Sequence[tuple[KernelCall, ...]],
+    target: Target,
+    optimize: str,
+    picks: Mapping[int, str],
+) -> tuple[tuple[KernelCall, ...], ...]:
+    """Replace portable calls by the variants that the cost rule wants.
+
+    ``picks`` names candidates by index of the node, where the rule is not to decide.
+    """
+    selected = []
+    for index, parts in enumerate(calls):
+        chosen = []
+        for call in parts:
+            found = candidates(call, target)
+            named = [candidate for candidate in found if candidate.name == picks.get(index)]
+            chosen.append((named[0] if named else choose(found, optimize)).call)
+        selected.append(tuple(chosen))
+    return tuple(selected)
+
+
+for _module in iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,90 @@
+"""Tuned kernels on emulated boards: many cases in one firmware, against the numpy reference."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.operators.harness import Case
+from tinysim.boards import load_board
+from tinysim.compiler import Choices, compile_graph
+from tinysim.compiler.graph import Graph, Tensor
+from tinysim.compiler.passes import run_passes
+from tinysim.compiler.readers import read_model
+from tinysim.compiler.reference import Reference
+from tinysim.compiler.variants import candidates
+from tinysim.simulator import Session
+from tinysim.simulator.cores import load_core
+
+
+def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, int]:
+    """Compute models of one operator by the candidate ``name``; outputs equal the reference's.
+
+    Cases that the candidate is not for are left out; the cycles of the others are returned, by
+    index of the case. A test must see to it that some are left.
+    """
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("no cross compiler on this host: tuned kernels cannot be built")
+    description = load_board(board)
+    core = load_core(description.core)
+    taken = []
+    for index, case in enumerate(cases):
+        graph = _read(case.model)
+        (node,) = run_passes(graph, keeps_constant_channels=True).nodes
+        (call,) = node.op.lower(node.inputs, node.outputs)
+        if any(candidate.name == name for candidate in candidates(call, core.target)):
+            taken.append((index, case, graph))
+    if not taken:
+        return {}
+    graph = merged([graph for _, _, graph in taken])
+    picks = tuple((index, name) for index in range(len(taken)))
+    choices = Choices(keeps_constant_channels=True, picks=picks)
+    compiled = compile_graph(graph, "cases", description, core.target, choices)
+    session = Session(compiled.firmware, description, core)
+    reference = Reference(compiled.graph)
+    cycles = {}
+    for step in range(min(len(case.steps) for _, case, _ in taken)):
+        inputs = tuple(values for _, case, _ in taken for values in case.steps[step])
+        execution = session.infer(inputs)
+        expected = reference.infer(inputs)
+        assert execution.arena_written_bytes <= compiled.firmware.arena_bytes
+        for (index, _, _), ours, theirs, layer in zip(
+            taken, execution.outputs, expected, execution.layers, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"case {index}, {name}")
+            cycles[index] = layer.counters.cycles
+    return cycles
+
+
+def merged(graphs: Sequence[Graph]) -> Graph:
+    """Return one graph that computes all of them, one after the other."""
+    first, nodes, inputs, outputs = 0, [], [], []
+    for graph in graphs:
+        used = [t for node in graph.nodes for t in (*node.inputs, *node.outputs) if t is not None]
+
+        def moved(tensor: Tensor | None, by: int = first) -> Tensor | None:
+            return None if tensor is None else replace(tensor, id=tensor.id + by)
+
+        for node in graph.nodes:
+            ends = (tuple(map(moved, node.inputs)), tuple(map(moved, node.outputs)))
+            nodes.append(replace(node, inputs=ends[0], outputs=ends[1]))  # type: ignore[arg-type]
+        inputs += [replace(tensor, id=tensor.id + first) for tensor in graph.inputs]
+        outputs += [replace(tensor, id=tensor.id + first) for tensor in graph.outputs]
+        first += 1 + max(tensor.id for tensor in (*used, *graph.inputs, *graph.outputs))
+    return replace(
+        graphs[0], nodes=tuple(nodes), inputs=tuple(inputs), outputs=tuple(outputs), removed=()
+    )
+
+
+def _read(model: bytes) -> Graph:
+    """Read a model through the front door: from a file."""
+    with tempfile.TemporaryDirectory(prefix="tinysim-test-") as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(model)
+        return read_model(path)
