@@ -15,6 +15,7 @@ from tests.operators.harness import Case
 from tinysim.boards import load_board
 from tinysim.compiler import Choices, compile_graph
 from tinysim.compiler.graph import Graph, Tensor
+from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
@@ -36,8 +37,7 @@ def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, i
     taken = []
     for index, case in enumerate(cases):
         graph = _read(case.model)
-        (node,) = run_passes(graph, keeps_constant_channels=True).nodes
-        (call,) = node.op.lower(node.inputs, node.outputs)
+        call = portable_call(graph)
         if any(candidate.name == name for candidate in candidates(call, core.target)):
             taken.append((index, case, graph))
     if not taken:
@@ -60,6 +60,21 @@ def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, i
             np.testing.assert_array_equal(ours, theirs, err_msg=f"case {index}, {name}")
             cycles[index] = layer.counters.cycles
     return cycles
+
+
+def portable_call(graph: Graph) -> KernelCall:
+    """Return how a graph of one operator is lowered."""
+    (node,) = run_passes(graph, keeps_constant_channels=True).nodes
+    (call,) = node.op.lower(node.inputs, node.outputs)
+    return call
+
+
+def tuned_call(model: bytes, board: str, name: str) -> KernelCall:
+    """Return what the candidate ``name`` makes of a model of one operator."""
+    target = load_core(load_board(board).core).target
+    found = candidates(portable_call(_read(model)), target)
+    (call,) = (candidate.call for candidate in found if candidate.name == name)
+    return call
 
 
 def merged(graphs: Sequence[Graph]) -> Graph:
