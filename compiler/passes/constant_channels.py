@@ -25,6 +25,9 @@ KEEPING = (
 )
 
 
+#: Kernels take this many channels at a time: a single one more or less costs more than it saves.
+GROUP = 4
+
 #: Channels of all tensors together, from which on following them takes too long, and elements of
 #: what is followed by computing it.
 MAX_CHANNELS, MAX_COMPUTED = 2**20, 2**23
@@ -220,15 +223,26 @@ def _dropped(graph: Graph, ranges: dict[int, _Range]) -> dict[int, Array]:
     fixed = (*graph.inputs, *graph.outputs, *(state.tensor for state in graph.states))
     for tensor in fixed:
         masks[tensor.id] = np.zeros(_channels(tensor), bool)
+    agreed = -1
     while True:
         before = sum(int(mask.sum()) for mask in masks.values())
         for node in graph.nodes:
             _agree(node, ranges, masks)
-        for mask in masks.values():
-            if mask.all():
-                mask[0] = False  # something must be left to compute
-        if sum(int(mask.sum()) for mask in masks.values()) == before:
+        after = sum(int(mask.sum()) for mask in masks.values())
+        if after == agreed:
             return {name: mask for name, mask in masks.items() if mask.any()}
+        if after == before:
+            agreed = after
+            for mask in masks.values():
+                _keep_whole_groups(mask)
+
+
+def _keep_whole_groups(mask: Array) -> None:
+    """Keep so many channels that kernels find whole groups, and never none."""
+    kept = int((~mask).sum())
+    wanted = max(1, -(-kept // GROUP)) * GROUP
+    if mask.any():
+        mask[np.flatnonzero(mask)[: wanted - kept]] = False
 
 
 def _agree(node: Node, ranges: dict[int, _Range], masks: dict[int, Array]) -> None:
