@@ -19,6 +19,8 @@ from tinysim.firmware import Target
 
 #: Pixels that are gathered before they are written.
 PIXELS = 2
+#: What the workers for two instructions a cycle read behind the columns.
+READ_BEYOND_BYTES = 8
 #: The enumeration in the kernel.
 WHOLE, ANY, CLAMP, SUMS, WIDE = range(5)
 #: Parameters that stay as they are.
@@ -54,7 +56,7 @@ class Conv2DDsp(Variant):
         has_sums = worker in (SUMS, WIDE)
         length = weights.shape[1]
         is_pointwise = _is_pointwise(p)
-        scratch = 4 * length + (0 if is_pointwise else 2 * length)
+        scratch = 4 * length + READ_BEYOND_BYTES + (0 if is_pointwise else 2 * length)
         scratch += 8 * -(-channels // GROUP) * GROUP if has_sums else 0
         tuned = replace(
             call,
@@ -62,6 +64,7 @@ class Conv2DDsp(Variant):
             params={
                 **{key: p[key] for key in GEOMETRY},
                 "worker": worker,
+                "is_paired": int(target.mcpu == "cortex-m7"),
                 "is_relu": int(scaling is not None and not scaling.has_sign),
                 "padding": -p["input_offset"],
                 **{key: p[key] for key in ("output_offset", "rounding")},

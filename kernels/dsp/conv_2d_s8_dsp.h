@@ -45,6 +45,7 @@ typedef struct {
     int32_t pad_left;       /**< columns of padding left of the input, >= 0 */
     int32_t is_backward;    /**< 1: from the last pixel to the first; else 0 */
     int32_t worker;         /**< TS_MATRIX_WHOLE, ... */
+    int32_t is_paired;      /**< 1: for a core that starts two instructions in a cycle; else 0 */
     int32_t is_relu;        /**< 1: nothing below output_offset comes out; else 0 */
     int32_t padding;        /**< zero point of the input, [-128, 127] */
     int32_t output_offset;  /**< zero point of the output, [-128, 127] */
@@ -222,7 +223,7 @@ ts_conv_2d_s8_dsp_scale(const ts_conv_2d_s8_dsp_params *params, const int32_t *s
  * @param[in] stream biases, weights and scaling, see matrix_s8_dsp.h
  * @param[in] channels requantization `[O]`, for workers that store sums; else anything
  * @param[out] output int8 `[N, H, W, O]`, [activation_min, activation_max]
- * @param scratch columns, 4 bytes an element; sums, 8 bytes a channel; windows, 2 bytes an element
+ * @param scratch columns, 4 bytes an element and 8 bytes; sums, 8 bytes a channel; windows, 2 bytes an element
  */
 static inline __attribute__((always_inline)) void
 ts_conv_2d_s8_dsp(const ts_conv_2d_s8_dsp_params *params, const int8_t *input,
@@ -239,7 +240,7 @@ ts_conv_2d_s8_dsp(const ts_conv_2d_s8_dsp_params *params, const int8_t *input,
     const uint32_t *const end = columns + padded;
     const uint32_t *const end_16 = columns + padded / 16 * 16;
     const int32_t *const stream_end = stream + params->stream_words;
-    int32_t *const sums = (int32_t *)(void *)(scratch + 4 * padded);
+    int32_t *const sums = (int32_t *)(void *)(scratch + 4 * padded + 8);
     const int32_t sums_size = (params->output_c + 3) / 4 * 4;
     int8_t *const seen = (int8_t *)(sums + (params->worker >= TS_MATRIX_SUMS ? 2 * sums_size : 0));
     for (int32_t n = 0; n < params->batches; n++) {
@@ -268,16 +269,14 @@ ts_conv_2d_s8_dsp(const ts_conv_2d_s8_dsp_params *params, const int8_t *input,
             int8_t *const output0 = result + first.index * params->output_c;
             int8_t *const output1 = result + second.index * params->output_c;
 #define TS_MULTIPLY(worker, output0, output1)                                                    \
-    worker(columns, stream, output0, output1, end_16, end, stream_end, params->output_offset,    \
-           params->activation_min, params->activation_max)
-            if (params->worker >= TS_MATRIX_SUMS) {
-                if (params->worker == TS_MATRIX_SUMS) {
-                    TS_MULTIPLY(ts_matrix_sums, sums, sums + sums_size);
-                } else {
-                    TS_MULTIPLY(ts_matrix_wide_sums, sums, sums + sums_size);
-                }
-                ts_conv_2d_s8_dsp_scale(params, sums, channels, output0);
-                ts_conv_2d_s8_dsp_scale(params, sums + sums_size, channels, output1);
+    (params->is_paired ? worker##_paired : worker)(columns, stream, output0, output1, end_16, end, \
+                                                   stream_end, params->output_offset,             \
+                                                   params->activation_min, params->activation_max)
+            if (params->worker == TS_MATRIX_WIDE) {
+                ts_matrix_wide_sums(columns, stream, sums, sums + sums_size, end_16, end,
+                                    stream_end, 0, 0, 0);
+            } else if (params->worker == TS_MATRIX_SUMS) {
+                TS_MULTIPLY(ts_matrix_sums, sums, sums + sums_size);
             } else if (params->worker == TS_MATRIX_CLAMP) {
                 TS_MULTIPLY(ts_matrix_clamp, output0, output1);
             } else if (params->worker == TS_MATRIX_ANY) {
@@ -290,6 +289,10 @@ ts_conv_2d_s8_dsp(const ts_conv_2d_s8_dsp_params *params, const int8_t *input,
                 TS_MULTIPLY(ts_matrix_whole_relu, output0, output1);
             } else {
                 TS_MULTIPLY(ts_matrix_whole, output0, output1);
+            }
+            if (params->worker >= TS_MATRIX_SUMS) {
+                ts_conv_2d_s8_dsp_scale(params, sums, channels, output0);
+                ts_conv_2d_s8_dsp_scale(params, sums + sums_size, channels, output1);
             }
 #undef TS_MULTIPLY
         }

@@ -35,7 +35,7 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 /* Two elements, four channels, two columns: 16 products. Loads that stand together are cheaper. */
-#define TS_MATRIX_STEP(at)            \
+#define TS_MATRIX_STEP(at, next)      \
     "ldr r2, [r0, #" at "]\n"         \
     "ldr r3, [r0, #" at " + 4]\n"     \
     "ldr r4, [r1, #" at "]\n"         \
@@ -49,6 +49,49 @@
     "smlad r11, r5, r3, r11\n"        \
     "sxtb16 r5, r5\n"                 \
     "smlad r12, r5, r2, r12\n"        \
+    "smlad lr, r5, r3, lr\n"
+
+/*
+ * The same for a core that starts two instructions in a cycle: with every product goes a load or a
+ * widening, of the step that follows as soon as a register is free. One step is read beyond the end.
+ */
+#define TS_MATRIX_PAIRED_STEP(at, next) \
+    "smlad r6, r4, r2, r6\n"            \
+    "ldr r5, [r1, #" at " + 4]\n"       \
+    "smlad r7, r4, r3, r7\n"            \
+    "sxtb16 r4, r4\n"                   \
+    "smlad r10, r5, r2, r10\n"          \
+    "smlad r11, r5, r3, r11\n"          \
+    "sxtb16 r5, r5\n"                   \
+    "smlad r8, r4, r2, r8\n"            \
+    "smlad r12, r5, r2, r12\n"          \
+    "ldr r2, [r0, #" next "]\n"         \
+    "smlad r9, r4, r3, r9\n"            \
+    "ldr r4, [r1, #" next "]\n"         \
+    "smlad lr, r5, r3, lr\n"            \
+    "ldr r3, [r0, #" next " + 4]\n"
+
+#define TS_MATRIX_NO_FIRST ""
+#define TS_MATRIX_PAIRED_FIRST \
+    "ldr r2, [r0]\n"           \
+    "ldr r4, [r1]\n"           \
+    "ldr r3, [r0, #4]\n"
+
+/* The same with a word for each channel: for weights that do not fit two to a half. */
+#define TS_MATRIX_WIDE_STEP(x_at, w_at) \
+    "ldr r2, [r0, #" x_at "]\n"         \
+    "ldr r3, [r0, #" x_at " + 4]\n"     \
+    "ldr r4, [r1, #" w_at "]\n"         \
+    "ldr r5, [r1, #" w_at " + 4]\n"     \
+    "smlad r6, r4, r2, r6\n"            \
+    "smlad r7, r4, r3, r7\n"            \
+    "smlad r8, r5, r2, r8\n"            \
+    "smlad r9, r5, r3, r9\n"            \
+    "ldr r4, [r1, #" w_at " + 8]\n"     \
+    "ldr r5, [r1, #" w_at " + 12]\n"    \
+    "smlad r10, r4, r2, r10\n"          \
+    "smlad r11, r4, r3, r11\n"          \
+    "smlad r12, r5, r2, r12\n"          \
     "smlad lr, r5, r3, lr\n"
 
 /* The arguments on the stack, behind what TS_MATRIX_BEGIN has pushed. */
@@ -70,54 +113,39 @@
     "mov r11, r12\n"                     \
     "mov lr, r12\n"
 
-/* The same with a word for each channel: for weights that do not fit two to a half. */
-#define TS_MATRIX_WIDE_STEP(x_at, w_at) \
-    "ldr r2, [r0, #" x_at "]\n"         \
-    "ldr r3, [r0, #" x_at " + 4]\n"     \
-    "ldr r4, [r1, #" w_at "]\n"         \
-    "ldr r5, [r1, #" w_at " + 4]\n"     \
-    "smlad r6, r4, r2, r6\n"            \
-    "smlad r7, r4, r3, r7\n"            \
-    "smlad r8, r5, r2, r8\n"            \
-    "smlad r9, r5, r3, r9\n"            \
-    "ldr r4, [r1, #" w_at " + 8]\n"     \
-    "ldr r5, [r1, #" w_at " + 12]\n"    \
-    "smlad r10, r4, r2, r10\n"          \
-    "smlad r11, r4, r3, r11\n"          \
-    "smlad r12, r5, r2, r12\n"          \
-    "smlad lr, r5, r3, lr\n"
-
 /* Sixteen elements at a time up to the first end. */
-#define TS_MATRIX_BY_16                       \
-    ".balign 4\n"                             \
-    "2:\n"                                    \
-    TS_MATRIX_STEP("0") TS_MATRIX_STEP("8")   \
-    TS_MATRIX_STEP("16") TS_MATRIX_STEP("24") \
-    TS_MATRIX_STEP("32") TS_MATRIX_STEP("40") \
-    TS_MATRIX_STEP("48") TS_MATRIX_STEP("56") \
-    "ldr r2, " TS_MATRIX_END_16 "\n"          \
-    "adds r0, #64\n"                          \
-    "adds r1, #64\n"                          \
-    "cmp r0, r2\n"                            \
+#define TS_MATRIX_BY_16(first, step)        \
+    first                                   \
+    ".balign 4\n"                           \
+    "2:\n"                                  \
+    step("0", "8") step("8", "16")          \
+    step("16", "24") step("24", "32")       \
+    step("32", "40") step("40", "48")       \
+    step("48", "56") step("56", "64")       \
+    "ldr r5, " TS_MATRIX_END_16 "\n"        \
+    "adds r0, #64\n"                        \
+    "adds r1, #64\n"                        \
+    "cmp r0, r5\n"                          \
     "bne.w 2b\n"
 
-/* Four elements at a time, from the first end up to the second. */
-#define TS_MATRIX_BY_16_AND_4               \
-    "ldr r2, " TS_MATRIX_END_16 "\n"        \
-    "cmp r0, r2\n"                          \
+/* The same, and then four elements at a time up to the second end. */
+#define TS_MATRIX_BY_16_AND_4(first, step)  \
+    first                                   \
+    "ldr r5, " TS_MATRIX_END_16 "\n"        \
+    "cmp r0, r5\n"                          \
     "beq.w 5f\n"                            \
-    TS_MATRIX_BY_16                         \
+    TS_MATRIX_BY_16("", step)               \
     "5:\n"                                  \
-    "ldr r2, " TS_MATRIX_END "\n"           \
-    "cmp r0, r2\n"                          \
+    "ldr r5, " TS_MATRIX_END "\n"           \
+    "cmp r0, r5\n"                          \
     "beq.w 4f\n"                            \
     ".balign 4\n"                           \
     "3:\n"                                  \
-    TS_MATRIX_STEP("0") TS_MATRIX_STEP("8") \
-    "ldr r2, " TS_MATRIX_END "\n"           \
+    step("0", "8") step("8", "16")          \
+    "ldr r5, " TS_MATRIX_END "\n"           \
     "adds r0, #16\n"                        \
     "adds r1, #16\n"                        \
-    "cmp r0, r2\n"                          \
+    "cmp r0, r5\n"                          \
     "bne 3b\n"                              \
     "4:\n"
 
@@ -238,7 +266,8 @@
  * of the one before again. `relu` ones may clamp what is below the zero point. `sums` ones store
  * sums of 32 bits, whose streams have neither multipliers nor moves, and whose last group may be
  * padded; for `wide` ones a word `[k, k + 2]` of weights belongs to one channel, and all four biases
- * come first (of B, D, A, C).
+ * come first (of B, D, A, C). `paired` ones are for cores that start two instructions in a cycle;
+ * they read, and do not use, 8 bytes behind the end of `columns`.
  *
  * columns: 4-byte aligned; stream: see above; output0, output1: the two pixels, which may be the
  * same; end_16, end: where the elements end in `columns`; stream_end: where the stream does;
@@ -252,20 +281,30 @@
         __asm__ volatile(TS_MATRIX_BEGIN loops rest TS_MATRIX_RETURN);                        \
     }
 
-TS_MATRIX_WORKER(ts_matrix_whole, int8_t, TS_MATRIX_BY_16,
-                 TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_STORE_4)
-TS_MATRIX_WORKER(ts_matrix_whole_relu, int8_t, TS_MATRIX_BY_16,
-                 TS_MATRIX_SCALE_ALL(TS_MATRIX_NO_SIGN) TS_MATRIX_STORE_4)
-TS_MATRIX_WORKER(ts_matrix_any, int8_t, TS_MATRIX_BY_16_AND_4,
-                 TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_STORE_ANY)
-TS_MATRIX_WORKER(ts_matrix_any_relu, int8_t, TS_MATRIX_BY_16_AND_4,
-                 TS_MATRIX_SCALE_ALL(TS_MATRIX_NO_SIGN) TS_MATRIX_STORE_ANY)
-TS_MATRIX_WORKER(ts_matrix_clamp, int8_t, TS_MATRIX_BY_16_AND_4,
-                 TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_CLAMP_ALL TS_MATRIX_STORE_ANY)
-TS_MATRIX_WORKER(ts_matrix_sums, int32_t, TS_MATRIX_BY_16_AND_4,
-                 "ldr r2, [r1], #4\n" TS_MATRIX_SPLIT("r6", "r7", "r8", "r9")
-                 "ldr r2, [r1], #4\n" TS_MATRIX_SPLIT("r10", "r11", "r12", "lr")
-                 TS_MATRIX_STORE_SUMS)
+#define TS_MATRIX_SCALE_SUMS                                  \
+    "ldr r2, [r1], #4\n"                                      \
+    TS_MATRIX_SPLIT("r6", "r7", "r8", "r9")                   \
+    "ldr r2, [r1], #4\n"                                      \
+    TS_MATRIX_SPLIT("r10", "r11", "r12", "lr")                \
+    TS_MATRIX_STORE_SUMS
+
+/* All workers for a kind of core: how a step is done, and what must be loaded before the first. */
+#define TS_MATRIX_WORKERS(core, first, step)                                                   \
+    TS_MATRIX_WORKER(ts_matrix_whole##core, int8_t, TS_MATRIX_BY_16(first, step),              \
+                     TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_STORE_4)                    \
+    TS_MATRIX_WORKER(ts_matrix_whole_relu##core, int8_t, TS_MATRIX_BY_16(first, step),         \
+                     TS_MATRIX_SCALE_ALL(TS_MATRIX_NO_SIGN) TS_MATRIX_STORE_4)                 \
+    TS_MATRIX_WORKER(ts_matrix_any##core, int8_t, TS_MATRIX_BY_16_AND_4(first, step),          \
+                     TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_STORE_ANY)                  \
+    TS_MATRIX_WORKER(ts_matrix_any_relu##core, int8_t, TS_MATRIX_BY_16_AND_4(first, step),     \
+                     TS_MATRIX_SCALE_ALL(TS_MATRIX_NO_SIGN) TS_MATRIX_STORE_ANY)               \
+    TS_MATRIX_WORKER(ts_matrix_clamp##core, int8_t, TS_MATRIX_BY_16_AND_4(first, step),        \
+                     TS_MATRIX_SCALE_ALL(TS_MATRIX_SIGN) TS_MATRIX_CLAMP_ALL TS_MATRIX_STORE_ANY) \
+    TS_MATRIX_WORKER(ts_matrix_sums##core, int32_t, TS_MATRIX_BY_16_AND_4(first, step),        \
+                     TS_MATRIX_SCALE_SUMS)
+
+TS_MATRIX_WORKERS(, TS_MATRIX_NO_FIRST, TS_MATRIX_STEP)
+TS_MATRIX_WORKERS(_paired, TS_MATRIX_PAIRED_FIRST, TS_MATRIX_PAIRED_STEP)
 TS_MATRIX_WORKER(ts_matrix_wide_sums, int32_t, TS_MATRIX_WIDE_BY_4, TS_MATRIX_STORE_SUMS)
 
 /**
