@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from tinysim.compiler.graph import Array
-from tinysim.compiler.ops import KernelCall, Overlap
-from tinysim.compiler.ops._overlap import window_overlap
-from tinysim.compiler.ops._window import Pads, Window
-from tinysim.compiler.quantize import wrap_int32
+from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
-from tinysim.compiler.variants._matrix import GROUP, grouped, is_packable, padded_rows, stream
-from tinysim.compiler.variants._requantize import ShortScaling, short_scaling
+from tinysim.compiler.variants._convolution import overlaps, prepared
+from tinysim.compiler.variants._matrix import GROUP, grouped, is_packable, stream
+from tinysim.compiler.variants._requantize import ShortScaling
 from tinysim.firmware import Target
 
 #: Pixels that are gathered before they are written.
@@ -42,22 +38,16 @@ class Conv2DDsp(Variant):
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
         """Yield one: weights packed in pairs where that is exact, else 16 bits each."""
-        p = {key: int(value) for key, value in call.params.items()}
-        if p["filter_offset"] != 0 or p["filter_c"] != p["input_c"]:
+        layer = prepared(call)
+        if layer is None:
             return
-        channels = p["output_c"]
-        weights = padded_rows(call.constants[0].reshape(channels, -1))
-        table = call.constants[1]
-        biases = wrap_int32(
-            table["bias"].astype(np.int64) + p["input_offset"] * weights.sum(axis=1, dtype=np.int64)
-        )
-        scaling = short_scaling(call)
-        worker, words = _stream(weights, biases, scaling)
+        p, channels, length = layer.sizes, *layer.weights.shape
+        worker, words = _stream(layer.weights, layer.biases, layer.scaling)
         has_sums = worker in (SUMS, WIDE)
-        length = weights.shape[1]
         is_pointwise = _is_pointwise(p)
         scratch = 4 * length + READ_BEYOND_BYTES + (0 if is_pointwise else 2 * length)
         scratch += 8 * -(-channels // GROUP) * GROUP if has_sums else 0
+        table = call.constants[1]
         tuned = replace(
             call,
             kernel="conv_2d_s8_dsp",
@@ -65,7 +55,7 @@ class Conv2DDsp(Variant):
                 **{key: p[key] for key in GEOMETRY},
                 "worker": worker,
                 "is_paired": int(target.mcpu == "cortex-m7"),
-                "is_relu": int(scaling is not None and not scaling.has_sign),
+                "is_relu": int(layer.scaling is not None and not layer.scaling.has_sign),
                 "padding": -p["input_offset"],
                 **{key: p[key] for key in ("output_offset", "rounding")},
                 **{key: p[key] for key in ("activation_min", "activation_max")},
@@ -73,7 +63,7 @@ class Conv2DDsp(Variant):
             },
             constants=(words, table if has_sums else table[:1]),
             scratch_bytes=scratch,
-            overlaps=_overlaps(call, p),
+            overlaps=overlaps(call, PIXELS),
         )
         yield Candidate("conv_2d_s8_dsp", tuned, _cycles(p, length, worker, is_pointwise))
 
@@ -95,36 +85,13 @@ def _stream(weights: Array, biases: Array, scaling: ShortScaling | None) -> tupl
     return ANY, stream(weights, biases, groups, scaling, moves=True)
 
 
-def _is_pointwise(p: dict[str, int]) -> bool:
+def _is_pointwise(p: Mapping[str, int]) -> bool:
     """Whether every pixel of the output sees the pixel of the input at its place."""
     ones = ("filter_h", "filter_w", "stride_h", "stride_w")
     return all(p[key] == 1 for key in ones) and not p["pad_top"] and not p["pad_left"]
 
 
-def _overlaps(call: KernelCall, p: dict[str, int]) -> dict[int, Overlap]:
-    """Let the output lie over what no later pair of windows sees."""
-    extents = [
-        (p[f"output_{a}"] - 1) * p[f"stride_{a}"] + (p[f"filter_{a}"] - 1) * p[f"dilation_{a}"] + 1
-        for a in "hw"
-    ]
-    below, right = (
-        max(0, extent - p[before] - p[f"input_{a}"])
-        for extent, before, a in zip(extents, ("pad_top", "pad_left"), "hw", strict=True)
-    )
-    window = Window(
-        p["filter_h"],
-        p["filter_w"],
-        p["stride_h"],
-        p["stride_w"],
-        p["dilation_h"],
-        p["dilation_w"],
-        Pads(p["pad_top"], p["pad_left"], below, right),
-    )
-    rule = window_overlap(window, call.inputs[0], call.outputs[0], gathered=PIXELS)
-    return {} if rule is None else {0: rule}
-
-
-def _cycles(p: dict[str, int], length: int, worker: int, is_pointwise: bool) -> float:
+def _cycles(p: Mapping[str, int], length: int, worker: int, is_pointwise: bool) -> float:
     """Return the cycles on a Cortex-M4: counted by hand in the kernel's loops."""
     pixels = p["batches"] * p["output_h"] * p["output_w"]
     by_product = 1.1 if worker == WIDE else 0.97

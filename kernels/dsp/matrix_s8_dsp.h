@@ -34,48 +34,66 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-/* Two elements, four channels, two columns: 16 products. Loads that stand together are cheaper. */
-#define TS_MATRIX_STEP(at, next)      \
-    "ldr r2, [r0, #" at "]\n"         \
-    "ldr r3, [r0, #" at " + 4]\n"     \
-    "ldr r4, [r1, #" at "]\n"         \
-    "ldr r5, [r1, #" at " + 4]\n"     \
-    "smlad r6, r4, r2, r6\n"          \
-    "smlad r7, r4, r3, r7\n"          \
-    "sxtb16 r4, r4\n"                 \
-    "smlad r8, r4, r2, r8\n"          \
-    "smlad r9, r4, r3, r9\n"          \
-    "smlad r10, r5, r2, r10\n"        \
-    "smlad r11, r5, r3, r11\n"        \
-    "sxtb16 r5, r5\n"                 \
-    "smlad r12, r5, r2, r12\n"        \
+/*
+ * Two elements, four channels, two columns: 16 products. Loads that stand together are cheaper.
+ * load: the mnemonic for the columns; x0, x1, w: where they lie, from r0, r0 and r1 on; next_...:
+ * where those of the step that follows do.
+ */
+#define TS_MATRIX_STEP(load, x0, x1, w, next_x0, next_x1, next_w) \
+    load " r2, [r0, #" x0 "]\n"      \
+    load " r3, [r0, #" x1 "]\n"      \
+    "ldr r4, [r1, #" w "]\n"         \
+    "ldr r5, [r1, #" w " + 4]\n"     \
+    "smlad r6, r4, r2, r6\n"         \
+    "smlad r7, r4, r3, r7\n"         \
+    "sxtb16 r4, r4\n"                \
+    "smlad r8, r4, r2, r8\n"         \
+    "smlad r9, r4, r3, r9\n"         \
+    "smlad r10, r5, r2, r10\n"       \
+    "smlad r11, r5, r3, r11\n"       \
+    "sxtb16 r5, r5\n"                \
+    "smlad r12, r5, r2, r12\n"       \
     "smlad lr, r5, r3, lr\n"
 
 /*
  * The same for a core that starts two instructions in a cycle: with every product goes a load or a
  * widening, of the step that follows as soon as a register is free. One step is read beyond the end.
  */
-#define TS_MATRIX_PAIRED_STEP(at, next) \
-    "smlad r6, r4, r2, r6\n"            \
-    "ldr r5, [r1, #" at " + 4]\n"       \
-    "smlad r7, r4, r3, r7\n"            \
-    "sxtb16 r4, r4\n"                   \
-    "smlad r10, r5, r2, r10\n"          \
-    "smlad r11, r5, r3, r11\n"          \
-    "sxtb16 r5, r5\n"                   \
-    "smlad r8, r4, r2, r8\n"            \
-    "smlad r12, r5, r2, r12\n"          \
-    "ldr r2, [r0, #" next "]\n"         \
-    "smlad r9, r4, r3, r9\n"            \
-    "ldr r4, [r1, #" next "]\n"         \
-    "smlad lr, r5, r3, lr\n"            \
-    "ldr r3, [r0, #" next " + 4]\n"
+#define TS_MATRIX_PAIRED_STEP(load, x0, x1, w, next_x0, next_x1, next_w) \
+    "smlad r6, r4, r2, r6\n"         \
+    "ldr r5, [r1, #" w " + 4]\n"     \
+    "smlad r7, r4, r3, r7\n"         \
+    "sxtb16 r4, r4\n"                \
+    "smlad r10, r5, r2, r10\n"       \
+    "smlad r11, r5, r3, r11\n"       \
+    "sxtb16 r5, r5\n"                \
+    "smlad r8, r4, r2, r8\n"         \
+    "smlad r12, r5, r2, r12\n"       \
+    load " r2, [r0, #" next_x0 "]\n" \
+    "smlad r9, r4, r3, r9\n"         \
+    "ldr r4, [r1, #" next_w "]\n"    \
+    "smlad lr, r5, r3, lr\n"         \
+    load " r3, [r0, #" next_x1 "]\n"
 
-#define TS_MATRIX_NO_FIRST ""
-#define TS_MATRIX_PAIRED_FIRST \
-    "ldr r2, [r0]\n"           \
-    "ldr r4, [r1]\n"           \
-    "ldr r3, [r0, #4]\n"
+/* What a step wants loaded before the first. */
+#define TS_MATRIX_FIRST(x1) ""
+#define TS_MATRIX_PAIRED_FIRST(x1) \
+    "ldr r2, [r0]\n"               \
+    "ldr r4, [r1]\n"               \
+    "ldr r3, [r0, #" x1 "]\n"
+
+/* Four elements of interleaved columns, and sixteen. */
+#define TS_MATRIX_4(step)                           \
+    step("ldr", "0", "4", "0", "8", "12", "8")      \
+    step("ldr", "8", "12", "8", "16", "20", "16")
+#define TS_MATRIX_16(step)                          \
+    TS_MATRIX_4(step)                               \
+    step("ldr", "16", "20", "16", "24", "28", "24") \
+    step("ldr", "24", "28", "24", "32", "36", "32") \
+    step("ldr", "32", "36", "32", "40", "44", "40") \
+    step("ldr", "40", "44", "40", "48", "52", "48") \
+    step("ldr", "48", "52", "48", "56", "60", "56") \
+    step("ldr", "56", "60", "56", "64", "68", "64")
 
 /* The same with a word for each channel: for weights that do not fit two to a half. */
 #define TS_MATRIX_WIDE_STEP(x_at, w_at) \
@@ -118,10 +136,7 @@
     first                                   \
     ".balign 4\n"                           \
     "2:\n"                                  \
-    step("0", "8") step("8", "16")          \
-    step("16", "24") step("24", "32")       \
-    step("32", "40") step("40", "48")       \
-    step("48", "56") step("56", "64")       \
+    TS_MATRIX_16(step)                      \
     "ldr r5, " TS_MATRIX_END_16 "\n"        \
     "adds r0, #64\n"                        \
     "adds r1, #64\n"                        \
@@ -141,7 +156,7 @@
     "beq.w 4f\n"                            \
     ".balign 4\n"                           \
     "3:\n"                                  \
-    step("0", "8") step("8", "16")          \
+    TS_MATRIX_4(step)                       \
     "ldr r5, " TS_MATRIX_END "\n"           \
     "adds r0, #16\n"                        \
     "adds r1, #16\n"                        \
@@ -303,8 +318,8 @@
     TS_MATRIX_WORKER(ts_matrix_sums##core, int32_t, TS_MATRIX_BY_16_AND_4(first, step),        \
                      TS_MATRIX_SCALE_SUMS)
 
-TS_MATRIX_WORKERS(, TS_MATRIX_NO_FIRST, TS_MATRIX_STEP)
-TS_MATRIX_WORKERS(_paired, TS_MATRIX_PAIRED_FIRST, TS_MATRIX_PAIRED_STEP)
+TS_MATRIX_WORKERS(, TS_MATRIX_FIRST("4"), TS_MATRIX_STEP)
+TS_MATRIX_WORKERS(_paired, TS_MATRIX_PAIRED_FIRST("4"), TS_MATRIX_PAIRED_STEP)
 TS_MATRIX_WORKER(ts_matrix_wide_sums, int32_t, TS_MATRIX_WIDE_BY_4, TS_MATRIX_STORE_SUMS)
 
 /**

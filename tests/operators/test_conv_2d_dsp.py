@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,15 @@ from tests import tflite_models as models
 from tests.operators.harness import Case
 from tests.operators.on_board import assert_on_board, tuned_call
 from tests.operators.test_conv_2d import convolutions
-from tests.operators.weights import ACTIVATIONS, PADDINGS, STEPS, Draw, layers, steps
+from tests.operators.weights import (
+    ACTIVATIONS,
+    PADDINGS,
+    STEPS,
+    Draw,
+    layers,
+    steps,
+    with_zero_point,
+)
 from tinysim.compiler.variants import conv_2d_s8_dsp as variant
 from tinysim.compiler.variants._matrix import grouped, is_packable, padded_rows, stream
 
@@ -40,6 +49,30 @@ def whole(draw: Draw) -> Case:
     return draw(steps(model, x))
 
 
+@st.composite
+def sliding(draw: Draw) -> Case:
+    """Windows that move pixel by pixel over whole groups of channels, padding on any side."""
+    window = draw(st.sampled_from([(3, 3), (1, 3), (3, 1), (5, 2), (2, 5)]))
+    channels, growth = draw(st.sampled_from([16, 16, 32, 64])), 4 * draw(st.integers(1, 5))
+    size = [2 * low - 1 + draw(st.integers(0, 4)) for low in window]
+    x = models.int8((draw(st.integers(1, 2)), *size, channels), 0.5, draw(st.integers(-128, 127)))
+    activation = draw(st.sampled_from(["NONE", "RELU"]))
+    filter_, bias, out = draw(layers("int8", x, (growth, *window, channels), axis=0))
+    assert filter_.data is not None
+    filter_ = replace(filter_, data=np.maximum(filter_.data, -127))  # as converters make them
+    model = models.conv_2d(
+        x,
+        filter_,
+        bias,
+        with_zero_point(out, -128) if activation == "RELU" else out,
+        padding=draw(PADDINGS),
+        stride=(draw(st.integers(1, 2)), 1),
+        dilation=(draw(st.integers(1, 2)), 1),
+        activation=activation,
+    )
+    return draw(steps(model, x))
+
+
 def many(strategy: st.SearchStrategy[Case]) -> st.SearchStrategy[list[Case]]:
     """Cases for one firmware."""
     return st.lists(strategy, min_size=12, max_size=12)
@@ -55,6 +88,20 @@ def test_equals_the_reference(board: str, strategy: Callable[[], st.SearchStrate
     def check(cases: list[Case]) -> None:
         nonlocal taken
         taken += len(assert_on_board(cases, board, NAME))
+
+    check()
+    assert taken > 3
+
+
+@pytest.mark.parametrize("board", ["generic_m4", "generic_m7"])
+def test_rows_equal_the_reference(board: str) -> None:
+    taken = 0
+
+    @examples
+    @given(cases=many(sliding()))
+    def check(cases: list[Case]) -> None:
+        nonlocal taken
+        taken += len(assert_on_board(cases, board, "conv_2d_s8_dsp_rows"))
 
     check()
     assert taken > 3
