@@ -47,11 +47,11 @@
     "smlad r6, r4, r2, r6\n"         \
     "smlad r7, r4, r3, r7\n"         \
     "sxtb16 r4, r4\n"                \
-    "smlad r8, r4, r2, r8\n"         \
-    "smlad r9, r4, r3, r9\n"         \
     "smlad r10, r5, r2, r10\n"       \
     "smlad r11, r5, r3, r11\n"       \
     "sxtb16 r5, r5\n"                \
+    "smlad r8, r4, r2, r8\n"         \
+    "smlad r9, r4, r3, r9\n"         \
     "smlad r12, r5, r2, r12\n"       \
     "smlad lr, r5, r3, lr\n"
 
