@@ -10,11 +10,12 @@ from tinysim.boards import Board
 from tinysim.compiler.emit import emit_c, layer_symbols, tensor_infos
 from tinysim.compiler.graph import Graph
 from tinysim.compiler.memory import directed, plan_memory
+from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.passes.rounding import with_rounding
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.toolchain import build
-from tinysim.compiler.variants import select
+from tinysim.compiler.variants import alternatives, select
 from tinysim.firmware import Firmware, Target
 
 
@@ -80,8 +81,7 @@ def compile_graph(
     """Compile what was read from a model file; see ``compile_model``."""
     original = with_rounding(graph, choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
-    portable = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
-    calls = select(portable, target, choices.optimize, dict(choices.picks))
+    calls = select(_portable(graph), target, choices.optimize, dict(choices.picks))
     plan = plan_memory(graph, calls, choices.planner)
     calls = directed(calls, plan)
     sources = emit_c(graph, plan, calls)
@@ -108,3 +108,15 @@ def compile_graph(
         "libmodel.a": image.library,
     }
     return Compilation(original, graph, firmware, files)
+
+
+def other_kernels(graph: Graph, target: Target, choices: Choices) -> tuple[tuple[str, ...], ...]:
+    """Return, by node, candidates for ``Choices.picks`` besides those that the cost rule picks."""
+    original = with_rounding(graph, choices.rounding)
+    graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
+    return alternatives(_portable(graph), target, choices.optimize)
+
+
+def _portable(graph: Graph) -> tuple[tuple[KernelCall, ...], ...]:
+    """Return the calls of portable kernels that compute each node."""
+    return tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)

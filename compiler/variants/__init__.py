@@ -71,19 +71,38 @@ def candidates(call: KernelCall, target: Target) -> tuple[Candidate, ...]:
     return (*found, Candidate(call.kernel, call, None))
 
 
-def choose(found: Sequence[Candidate], optimize: str) -> Candidate:
-    """Pick by the cost rule of ``--optimize``.
+def affordable(found: Sequence[Candidate], optimize: str) -> tuple[Candidate, ...]:
+    """Return the candidates that ``--optimize`` allows, in their order.
 
-    ``speed`` takes the fewest cycles. ``balanced`` and ``size`` leave out what wants more flash for
-    constants than the leanest candidate and a quarter.
+    ``balanced`` and ``size`` leave out what wants more flash for constants than the leanest
+    candidate and a quarter.
     """
-    tuned = [candidate for candidate in found if candidate.cycles is not None]
-    if not tuned:
-        return found[-1]
-    if optimize != "speed":
-        limit = min(candidate.constant_bytes for candidate in found) * 1.25 + 64
-        tuned = [c for c in tuned if c.constant_bytes <= limit] or tuned
-    return min(tuned, key=lambda candidate: candidate.cycles or 0.0)
+    if optimize == "speed":
+        return tuple(found)
+    limit = min(candidate.constant_bytes for candidate in found) * 1.25 + 64
+    return tuple(candidate for candidate in found if candidate.constant_bytes <= limit)
+
+
+def choose(found: Sequence[Candidate], optimize: str) -> Candidate:
+    """Pick by the cost rule: the fewest cycles of what ``--optimize`` allows, if that is tuned."""
+    allowed = [one for one in affordable(found, optimize) if one.cycles is not None]
+    tuned = allowed or [candidate for candidate in found if candidate.cycles is not None]
+    return min(tuned, key=lambda candidate: candidate.cycles or 0.0, default=found[-1])
+
+
+def alternatives(
+    calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str
+) -> tuple[tuple[str, ...], ...]:
+    """Return, by node, the candidates that ``--optimize`` allows and that the rule passes over."""
+    passed = []
+    for parts in calls:
+        names: dict[str, None] = {}
+        for call in parts:
+            found = candidates(call, target)
+            chosen = choose(found, optimize)
+            names |= {one.name: None for one in affordable(found, optimize) if one is not chosen}
+        passed.append(tuple(names))
+    return tuple(passed)
 
 
 def select(
