@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tinysim.firmware import TensorInfo, Toolchain
+from tinysim.simulator.tuning import Tuning
 
 #: Why a cycle passed without an instruction starting; the order in which reports list them.
 STALLS = (
@@ -231,6 +232,7 @@ class Profile:
     output_check: OutputCheck
     removed: tuple[str, ...]
     bank_cycles: Mapping[str, int] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
     @property
     def total(self) -> Counters:

@@ -19,13 +19,17 @@ MAY_IMPORT = {
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
     "report": {"errors", "simulator"},
-    "api": {"__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"},
+    "tune": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
+    "api": {
+        *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),
+        "tune",
+    },
     "agreement": {"simulator"},
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "cli": {
         *("__version__", "api", "boards", "compiler", "errors", "layerwise", "report"),
-        *("simulator", "traces"),
+        *("simulator", "traces", "tune"),
     },
     "__main__": {"cli"},
 }

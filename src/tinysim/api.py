@@ -25,7 +25,9 @@ from tinysim.simulator.energy import energy_of
 from tinysim.simulator.machine import Limits
 from tinysim.simulator.profile import FirmwareProfile, OutputCheck, Profile
 from tinysim.simulator.script import parse_script
+from tinysim.simulator.tuning import Tuning
 from tinysim.traces.accuracy import timing_of
+from tinysim.tune import tuned
 
 if TYPE_CHECKING:
     from tinysim.simulator.conversation import Terminal
@@ -41,6 +43,7 @@ class ChoiceArguments(TypedDict, total=False):
     keeps_constant_channels: bool
     rounding: str
     patches: bool
+    picks: tuple[tuple[int, str], ...]
 
 
 class Result(Profile):
@@ -58,6 +61,7 @@ def run(
     avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
+    tune: bool = False,
     on_stage: Callable[[str], None] = lambda stage: None,
     **choices: Unpack[ChoiceArguments],
 ) -> Result:
@@ -79,6 +83,9 @@ def run(
     fidelity
         How closely time is followed: 1 the core alone, 2 with instruction fetches, 3 with data.
         None takes what the board needs.
+    tune
+        Choose kernels by simulating all candidates: takes a compilation and a run for each, the
+        first time. ``profile.tuning`` says what it won.
     on_stage
         Called with the name of each stage as it begins.
     **choices
@@ -103,6 +110,7 @@ def run(
             avoid=avoid,
             limits=limits,
             fidelity=fidelity,
+            tune=tune,
             on_stage=on_stage,
             **choices,
         )
@@ -117,14 +125,20 @@ def run_each(
     avoid: Sequence[str] = (),
     limits: Limits | None = None,
     fidelity: int | None = None,
+    tune: bool = False,
     on_stage: Callable[[str], None] = lambda stage: None,
     **choices: Unpack[ChoiceArguments],
 ) -> Iterator[Result]:
     """Compile once and yield a profile for each set of inputs, on one booted board."""
     description = without_banks(_board(board), avoid)
     core = load_core(description.core)
+    chosen, tuning = Choices(**choices), None
+    if tune:
+        chosen, tuning = tuned(
+            model, description, chosen, limits=limits, fidelity=fidelity, on_stage=on_stage
+        )
     on_stage("compiling")
-    compilation = compile_model(Path(model), description, core.target, Choices(**choices))
+    compilation = compile_model(Path(model), description, core.target, chosen)
     infos = compilation.firmware.inputs
     where = Path(model).name
     ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
@@ -135,7 +149,7 @@ def run_each(
         execution = session.infer(arrays)
         on_stage("checking")
         check = check_outputs(reference.infer(arrays), execution.outputs)
-        yield _profile(compilation, description, core, arrays, execution, check)
+        yield _profile(compilation, description, core, arrays, execution, check, tuning)
 
 
 def run_firmware(
@@ -183,12 +197,24 @@ def run_firmware(
 
 
 def compile(
-    model: str | Path, board: str | Board, **choices: Unpack[ChoiceArguments]
+    model: str | Path,
+    board: str | Board,
+    *,
+    tune: bool = False,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    **choices: Unpack[ChoiceArguments],
 ) -> Compilation:
-    """Compile a model for a board: ``.files`` holds sources, library, ELF and map."""
+    """Compile a model for a board: ``.files`` holds sources, library, ELF and map.
+
+    ``tune`` chooses kernels by simulation, see ``run``.
+    """
     description = _board(board)
     target = load_core(description.core).target
-    return compile_model(Path(model), description, target, Choices(**choices))
+    chosen = Choices(**choices)
+    if tune:
+        chosen, _ = tuned(model, description, chosen, on_stage=on_stage)
+    on_stage("compiling")
+    return compile_model(Path(model), description, target, chosen)
 
 
 def _board(board: str | Board) -> Board:
@@ -202,6 +228,7 @@ def _profile(
     inputs: Arrays,
     execution: Execution,
     check: OutputCheck,
+    tuning: Tuning | None,
 ) -> Result:
     """Put everything that was found together."""
     firmware = compilation.firmware
@@ -235,4 +262,5 @@ def _profile(
         output_check=check,
         removed=firmware.removed,
         bank_cycles=execution.bank_cycles,
+        tuning=tuning,
     )

@@ -15,7 +15,9 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    TuneOption,
     chosen,
+    tuned_choices,
 )
 
 
@@ -28,6 +30,7 @@ def compile(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    tune: TuneOption = False,
 ) -> None:
     """Write the C sources, static library, ELF and map of a model for a board.
 
@@ -36,9 +39,12 @@ def compile(
     import tinysim
 
     choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices, said = tuned_choices(model, board, choices, tune)
     compilation = tinysim.compile(model, board, **choices)
     write_folder(output, dict(compilation.files))
     firmware = compilation.firmware
+    for line in said:
+        typer.echo(line)
     typer.echo(
         f"{output}: {len(compilation.files)} files; tensor arena {firmware.arena_bytes:,} B, "
         f"inputs at {', '.join(str(i.offset_bytes) for i in firmware.inputs)}, "

@@ -16,7 +16,9 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    TuneOption,
     chosen,
+    tuned_choices,
 )
 
 #: Distances that get a column of their own; what lies further apart is counted together.
@@ -36,6 +38,7 @@ def diff(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    tune: TuneOption = False,
 ) -> None:
     """Compare every layer's output on the emulated board with the host's.
 
@@ -48,6 +51,7 @@ def diff(
     from tinysim.layerwise import compare_layers, first_difference
 
     choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices, said = tuned_choices(model, board, choices, tune)
     found = compare_layers(
         model,
         board,
@@ -64,6 +68,8 @@ def diff(
         table.add_row(*cells, *(f"{count:,}" if count else "" for count in counts))
     out = console()
     out.print(table, markup=False)
+    for line in said:
+        out.print(line, markup=False)
     first = first_difference(found)
     if first is None:
         out.print("every layer's output is the host's", markup=False)

@@ -24,6 +24,10 @@ RoundingOption = Annotated[
 PatchesOption = Annotated[
     bool, typer.Option("--patches", help="Run the first layers in bands: less RAM, more cycles.")
 ]
+TuneOption = Annotated[
+    bool,
+    typer.Option("--tune", help="Try all kernels for each layer on the board: takes longer."),
+]
 
 
 def chosen(
@@ -47,6 +51,23 @@ def chosen(
         "rounding": rounding,
         "patches": patches,
     }
+
+
+def tuned_choices(
+    model: Path, board: str, choices: ChoiceArguments, tune: bool
+) -> tuple[ChoiceArguments, list[str]]:
+    """Return the choices with the fastest kernels, if they are wanted, and what to say of them."""
+    if not tune:
+        return choices, []
+    from tinysim.boards import load_board
+    from tinysim.cli.console import progress
+    from tinysim.compiler import Choices
+    from tinysim.report._table import tuning_lines
+    from tinysim.tune import tuned
+
+    with progress(board, quiet=False) as on_stage:
+        found, tuning = tuned(model, load_board(board), Choices(**choices), on_stage=on_stage)
+    return {**choices, "picks": found.picks}, tuning_lines(tuning)
 
 
 def seconds(text: str) -> float:

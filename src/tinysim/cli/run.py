@@ -17,6 +17,7 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    TuneOption,
     chosen,
     seconds,
 )
@@ -52,6 +53,7 @@ def run(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    tune: TuneOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     function: Annotated[
         str | None, typer.Option(help="Firmware: profile one execution of a function.")
@@ -142,6 +144,7 @@ def run(
                 inputs=inputs,
                 avoid=avoid or [],
                 fidelity=fidelity,
+                tune=tune,
                 on_stage=on_stage,
                 **choices,
             )

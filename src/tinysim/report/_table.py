@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinysim.simulator.profile import LayerProfile, Profile, RegionUse
+from tinysim.simulator.tuning import Tuning
 
 BAR_WIDTH = 12
 NAME_WIDTH = 26
@@ -199,8 +200,21 @@ def _conditions(profile: Profile) -> list[Text]:
         f"model {profile.model_sha256[:16]}; {profile.toolchain.version}",
         f"flags {' '.join(profile.toolchain.flags)}; wait states: {waits}",
     ]
+    lines += [] if profile.tuning is None else tuning_lines(profile.tuning)
     lines += [f"removed {what}" for what in profile.removed]
     return [Text(line, style="red bold" if "WRONG" in line else "dim") for line in lines]
+
+
+def tuning_lines(tuning: Tuning) -> list[str]:
+    """Say what choosing kernels by simulation has won, and where."""
+    if not tuning.layers:
+        return [f"tuned in {tuning.trials} trials: nothing is faster than the cost rule's kernels"]
+    gain = 1 - tuning.cycles / max(1, tuning.rule_cycles)
+    total = f"{tuning.cycles:,} cycles, {tuning.rule_cycles:,} by the cost rule (-{gain:.1%})"
+    return [f"tuned in {tuning.trials} trials: {total}"] + [
+        f"  layer {layer.index}: {layer.kernel}, {layer.cycles:,} cycles for {layer.rule_cycles:,}"
+        for layer in tuning.layers
+    ]
 
 
 def si(value: float, unit: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinysim.simulator.profile import Counters, FirmwareProfile, Profile, RegionUse
+from tinysim.simulator.tuning import Tuning
 
 SCHEMA_VERSION = 1
 
@@ -102,6 +103,7 @@ def as_data(profile: Profile) -> dict[str, Any]:
         "startup": _counters(profile.startup),
         "removed": list(profile.removed),
         "bank_cycles": dict(profile.bank_cycles),
+        "tuning": _tuning(profile.tuning),
     }
 
 
@@ -140,6 +142,12 @@ def firmware_as_data(profile: FirmwareProfile) -> dict[str, Any]:
         "console": profile.console.decode("latin-1"),
         "notes": list(profile.notes),
     }
+
+
+def _tuning(tuning: Tuning | None) -> dict[str, Any] | None:
+    if tuning is None:
+        return None
+    return {**asdict(tuning), "layers": [asdict(layer) for layer in tuning.layers]}
 
 
 def _counters(counters: Counters) -> dict[str, Any]:
