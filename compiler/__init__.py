@@ -14,6 +14,7 @@ from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.passes.rounding import with_rounding
 from tinysim.compiler.readers import read_model
+from tinysim.compiler.spare_ram import use_spare_ram
 from tinysim.compiler.toolchain import build
 from tinysim.compiler.variants import alternatives, select
 from tinysim.firmware import Firmware, Target
@@ -83,6 +84,7 @@ def compile_graph(
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
     calls = select(_portable(graph), target, choices.optimize, dict(choices.picks))
     plan = plan_memory(graph, calls, choices.planner)
+    calls, plan = use_spare_ram(graph, calls, plan, board, choices.optimize)
     calls = directed(calls, plan)
     sources = emit_c(graph, plan, calls)
     image = build(sources, board, target, plan.arena_bytes, choices.optimize)

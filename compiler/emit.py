@@ -13,7 +13,7 @@ import numpy as np
 
 from tinysim.compiler.graph import Array, DType, Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
-from tinysim.compiler.memory.blocks import own_scratch_bytes
+from tinysim.compiler.memory.blocks import aligned, own_scratch_bytes
 from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
 from tinysim.errors import ModelError
 from tinysim.firmware import LayerSymbol, TensorInfo
@@ -81,15 +81,22 @@ def emit_c(
         called = []
         for call in parts:
             arguments = _places(plan, index, call.inputs, call.input_offsets)
-            arguments += [constants.name(array) for array in call.constants]
+            names = [constants.name(array) for array in call.constants]
+            copied = None
+            scratch = plan.scratch_offsets.get(index, 0) + own_scratch_bytes(graph.nodes[index])
+            if call.is_copied:
+                place = _at(scratch + aligned(call.scratch_bytes))
+                copied = {"to": place, "of": names[0], "words": call.copied_bytes // 4}
+                names[0] = place
+            arguments += names
             arguments += _places(plan, index, call.outputs, call.output_offsets)
             if call.scratch_bytes:
-                behind = own_scratch_bytes(graph.nodes[index])
-                arguments.append(_at(plan.scratch_offsets[index] + behind))
+                arguments.append(_at(scratch))
             number = kernels.setdefault(_specialised(call), len(kernels))
-            called.append({"kernel": number, "arguments": arguments})
+            called.append({"kernel": number, "arguments": arguments, "copied": copied})
         layers.append({"symbol": symbol.symbol, "calls": called})
-    headers = sorted({call.kernel for parts in calls for call in parts})
+    headers = {call.kernel for parts in calls for call in parts}
+    headers |= {"copy_words" for parts in calls for call in parts if call.is_copied}
     needed = {"quant.h", *(f"{name}.h" for name in headers)}
     states = [
         {
@@ -114,7 +121,7 @@ def emit_c(
     sources["model.c"] = _render(
         "model.c.j2",
         sha256=graph.sha256,
-        headers=headers,
+        headers=sorted(headers),
         kernels=list(kernels),
         layers=layers,
         states=states,

@@ -94,7 +94,8 @@ def problem_of(graph: Graph, calls: Sequence[tuple[KernelCall, ...]]) -> Problem
 
 def scratch_bytes(node: Node, calls: tuple[KernelCall, ...]) -> int:
     """Return the scratch buffer of a node: the operator's own, then the most a kernel wants."""
-    return own_scratch_bytes(node) + max((call.scratch_bytes for call in calls), default=0)
+    sizes = (aligned(call.scratch_bytes) + call.copied_bytes for call in calls)
+    return own_scratch_bytes(node) + max(sizes, default=0)
 
 
 def own_scratch_bytes(node: Node) -> int:

@@ -48,6 +48,15 @@ class KernelCall:
     #: How the output may lie over the inputs, by index of the input of the call, if the kernel
     #: differs in that from what ``Operator.overlaps`` says of the portable one.
     overlaps: Mapping[int, Overlap] | None = None
+    #: How often the first constant is read from one end to the other.
+    passes: int = 1
+    #: Whether it is copied to the arena before the kernel runs, which then reads the copy.
+    is_copied: bool = False
+
+    @property
+    def copied_bytes(self) -> int:
+        """What the copy takes of the arena, in whole words."""
+        return -(-self.constants[0].nbytes // 4) * 4 if self.is_copied else 0
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Conv2DDsp(Variant):
             constants=(words, table if has_sums else table[:1]),
             scratch_bytes=scratch,
             overlaps=overlaps(call, PIXELS),
+            passes=p["batches"] * -(-p["output_h"] * p["output_w"] // PIXELS),
         )
         yield Candidate("conv_2d_s8_dsp", tuned, _cycles(p, length, worker, is_pointwise))
 

@@ -59,6 +59,7 @@ class Conv2DDspRows(Variant):
             constants=(words,),
             scratch_bytes=2 * p["filter_h"] * columns * p["input_c"] + READ_BEYOND_BYTES,
             overlaps=overlaps(call, p["output_w"]),
+            passes=p["batches"] * p["output_h"] * -(-p["output_w"] // 2),
         )
         # Counted by hand in the kernel's loops, for the Cortex-M4.
         by_output = layer.weights.shape[1] * 0.98 + 10.5 + 1.5 * p["filter_h"]

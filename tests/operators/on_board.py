@@ -36,7 +36,7 @@ def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, i
     core = load_core(description.core)
     taken = []
     for index, case in enumerate(cases):
-        graph = _read(case.model)
+        graph = read(case.model)
         call = portable_call(graph)
         if any(candidate.name == name for candidate in candidates(call, core.target)):
             taken.append((index, case, graph))
@@ -72,7 +72,7 @@ def portable_call(graph: Graph) -> KernelCall:
 def tuned_call(model: bytes, board: str, name: str) -> KernelCall:
     """Return what the candidate ``name`` makes of a model of one operator."""
     target = load_core(load_board(board).core).target
-    found = candidates(portable_call(_read(model)), target)
+    found = candidates(portable_call(read(model)), target)
     (call,) = (candidate.call for candidate in found if candidate.name == name)
     return call
 
@@ -97,7 +97,7 @@ def merged(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-def _read(model: bytes) -> Graph:
+def read(model: bytes) -> Graph:
     """Read a model through the front door: from a file."""
     with tempfile.TemporaryDirectory(prefix="tinysim-test-") as folder:
         path = Path(folder) / "model.tflite"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case
-from tests.operators.on_board import _read, assert_on_board
+from tests.operators.on_board import assert_on_board, read
 from tests.operators.strategies import constant
 from tests.operators.test_elementwise import quantized
 from tests.tflite_models import Array, TensorSpec
@@ -45,7 +45,7 @@ def summed(kind: str, shape: tuple[int, ...], name: str = "ADD") -> tuple[list[T
 
 
 def call_of(model: bytes) -> KernelCall:
-    (node,) = _read(model).nodes
+    (node,) = read(model).nodes
     (call,) = node.op.lower(node.inputs, node.outputs)
     return call
 
@@ -70,7 +70,7 @@ def test_ties_are_rounded_by_sign() -> None:
 
 def test_expected_outputs_are_the_reference() -> None:
     model = summed("fine", (256, 256))[1]
-    (node,) = (graph := _read(model)).nodes
+    (node,) = (graph := read(model)).nodes
     (expected,) = node.op.reference(node.inputs, node.outputs, ALL_PAIRS)
     assert graph.outputs == node.outputs
     np.testing.assert_array_equal(np.clip(outputs(call_of(model)), -128, 127), expected)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case
-from tests.operators.on_board import _read, assert_on_board
+from tests.operators.on_board import assert_on_board, read
 from tests.operators.test_fully_connected import products
 from tests.tflite_models import Array
 from tinysim.boards import load_board
@@ -110,7 +110,7 @@ def call_of(weights: Array, bias: int = 0) -> KernelCall:
         models.int8((1, rows), 0.5, 0),
         {"FusedActivationFunction": "NONE"},
     )
-    (node,) = _read(model).nodes
+    (node,) = read(model).nodes
     (call,) = node.op.lower(node.inputs, node.outputs)
     return call
 
