@@ -52,7 +52,8 @@ class Depthwise3x3(Variant):
             "stride": stride,
             **{key: p[key] for key in ("pad_top", "pad_left")},
             "zero_point": -p["input_offset"],
-            "output_offset": p["output_offset"],
+            "output_offset": p["output_offset"]
+            + (0 if scaling.is_saturating else 255 - p["activation_max"]),
             "has_sign": int(scaling.has_sign),
             "is_saturating": int(scaling.is_saturating),
             **{key: p[key] for key in ("activation_min", "activation_max", "depth_multiplier")},

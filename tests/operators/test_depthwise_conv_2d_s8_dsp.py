@@ -14,7 +14,7 @@ from tests.operators.weights import ACTIVATIONS, ZERO_POINTS, Draw, layers, step
 #: One firmware an example: shrinking would build hundreds.
 few = settings(
     deadline=None,
-    max_examples=8,
+    max_examples=4,
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
