@@ -373,35 +373,6 @@ TS_DEPTHWISE_SHARED void ts_depthwise_3x3(const ts_depthwise_conv_2d_s8_dsp_para
     }
 }
 
-/** Bring rows of the output that lie where rows of the input were together. */
-TS_DEPTHWISE_SHARED void ts_depthwise_close_up(const ts_depthwise_conv_2d_s8_dsp_params *params,
-                                               int8_t *output)
-{
-    const int32_t gap = (params->input_w - params->output_w) * params->input_c;
-    const int32_t image_gap =
-        (params->input_h - params->output_h) * params->input_w * params->input_c;
-    const int8_t *from = output;
-    for (int32_t n = 0; n < params->batches; n++) {
-        for (int32_t y = 0; y < params->output_h; y++) {
-            const int8_t *end = output + params->output_w * params->input_c;
-            /* Words are written no further than they have been read. */
-            while (end - output >= 16) {
-                const uint32_t words[4] = {ts_load_word(from), ts_load_word(from + 4),
-                                           ts_load_word(from + 8), ts_load_word(from + 12)};
-                __asm__ volatile("" ::: "memory");
-                memcpy(output, words, sizeof words);
-                from += 16;
-                output += 16;
-            }
-            while (output < end) {
-                *output++ = *from++;
-            }
-            from += gap;
-        }
-        from += image_gap;
-    }
-}
-
 /**
  * @brief `output[n,y,x,o] = clamp(requantize(bias[o] + sum filter[i,j,o] * input[n,y',x',c]))` for
  * c = o / depth_multiplier; what padding holds is folded into the bias.
@@ -432,7 +403,10 @@ ts_depthwise_conv_2d_s8_dsp(const ts_depthwise_conv_2d_s8_dsp_params *params, co
     ts_depthwise_3x3(params, input, weights, output, scratch, worker);
     if (params->output_h * params->output_w < params->input_h * params->input_w &&
         (const int8_t *)output == input) {
-        ts_depthwise_close_up(params, output);
+        const int32_t row_bytes = params->output_w * params->input_c;
+        const int32_t behind = params->input_w * params->input_c;
+        ts_depthwise_close_up(output, params->batches, params->output_h, row_bytes,
+                              behind - row_bytes, (params->input_h - params->output_h) * behind);
     }
 }
 

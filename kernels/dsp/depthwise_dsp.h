@@ -132,4 +132,38 @@ TS_DEPTHWISE_SHARED void ts_depthwise_planes(ts_depthwise_source *source, int32_
           "memory");
 }
 
+/**
+ * @brief Bring rows of the output together that lie where rows of the input were.
+ * @param[in,out] output where the first row stays
+ * @param images batches
+ * @param rows of an image
+ * @param row_bytes of a row
+ * @param gap bytes from the end of a row to the next one
+ * @param image_gap bytes more behind an image's last row
+ */
+TS_DEPTHWISE_SHARED void ts_depthwise_close_up(int8_t *output, int32_t images, int32_t rows,
+                                               int32_t row_bytes, int32_t gap, int32_t image_gap)
+{
+    const int8_t *from = output;
+    for (int32_t n = 0; n < images; n++) {
+        for (int32_t y = 0; y < rows; y++) {
+            const int8_t *end = output + row_bytes;
+            /* Nothing is written that has not been read. */
+            while (end - output >= 16) {
+                const uint32_t words[4] = {ts_load_word(from), ts_load_word(from + 4),
+                                           ts_load_word(from + 8), ts_load_word(from + 12)};
+                __asm__ volatile("" ::: "memory");
+                memcpy(output, words, sizeof words);
+                from += 16;
+                output += 16;
+            }
+            while (output < end) {
+                *output++ = *from++;
+            }
+            from += gap;
+        }
+        from += image_gap;
+    }
+}
+
 #endif

@@ -10,6 +10,7 @@ from tests import tflite_models as models
 from tests.operators.harness import Case
 from tests.operators.on_board import assert_on_board
 from tests.operators.weights import ACTIVATIONS, ZERO_POINTS, Draw, layers, steps
+from tests.tflite_models import Pair
 
 #: One firmware an example: shrinking would build hundreds.
 few = settings(
@@ -24,14 +25,17 @@ BOARDS = ["generic_m4", "generic_m33", "generic_m7"]
 
 @st.composite
 def depthwise(
-    draw: Draw, window: tuple[int, int], stride: tuple[int, int], channels: st.SearchStrategy[int]
+    draw: Draw, windows: st.SearchStrategy[Pair], strides: st.SearchStrategy[Pair]
 ) -> Case:
     """A layer whose requantization has the short form more often than not."""
-    height, width = draw(st.integers(1, 15)), draw(st.integers(1, 15))
+    window, stride, dilation = draw(windows), draw(strides), (1, 1)
+    if window != (3, 3):
+        dilation = (1, draw(st.sampled_from([1, 1, 2])))
+    height, width = draw(st.integers(1, 15)), draw(st.sampled_from([1, *range(1, 13)]))
     padding = draw(st.sampled_from(["SAME", "SAME", "VALID"]))
     if padding == "VALID":
-        height, width = height + window[0] - 1, width + window[1] - 1
-    shape = (draw(st.sampled_from([1, 1, 2])), height, width, draw(channels))
+        height, width = height + window[0] - 1, width + (window[1] - 1) * dilation[1]
+    shape = (draw(st.sampled_from([1, 1, 2])), height, width, draw(st.integers(4, 9)))
     x = models.int8(shape, draw(st.sampled_from([0.01, 0.5])), draw(ZERO_POINTS))
     outputs = shape[3] * draw(st.sampled_from([1, 1, 1, 2, 3]))
     filter_ = (1, *window, outputs)
@@ -40,22 +44,38 @@ def depthwise(
         *draw(layers("int8", x, filter_, axis=3, needs_bias=True)),
         padding=padding,
         stride=stride,
-        dilation=(1, 1),
+        dilation=dilation,
         activation=draw(ACTIVATIONS),
     )
     return draw(steps(model, x))
 
 
-@pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("stride", [1, 2])
-def test_3x3_equals_reference(board: str, stride: int) -> None:
+def check_on_board(layer: st.SearchStrategy[Case], board: str, name: str, least: int) -> None:
+    """Compute layers by the candidate; at least so many of them must be for it."""
     taken = 0
 
     @few
-    @given(st.lists(depthwise((3, 3), (stride, stride), st.integers(4, 9)), min_size=8, max_size=8))
+    @given(st.lists(layer, min_size=8, max_size=8))
     def check(cases: list[Case]) -> None:
         nonlocal taken
-        taken += len(assert_on_board(cases, board, "depthwise_conv_2d_s8_dsp"))
+        taken += len(assert_on_board(cases, board, name))
 
     check()
-    assert taken > 6, "the kernel was hardly ever taken"
+    assert taken >= least, f"{name} was taken for {taken} layers only"
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_3x3_equals_reference(board: str, stride: int) -> None:
+    layer = depthwise(st.just((3, 3)), st.just((stride, stride)))
+    check_on_board(layer, board, "depthwise_conv_2d_s8_dsp", 12)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", ["", "_rows"])
+def test_any_equals_reference(board: str, name: str) -> None:
+    sides = st.integers(1, 5)
+    windows = st.one_of(st.tuples(sides, sides), st.tuples(st.integers(1, 12), st.just(1)))
+    steps_ = st.integers(1, 4)
+    layer = depthwise(windows, st.tuples(steps_, steps_))
+    check_on_board(layer, board, f"depthwise_conv_2d_s8_any_dsp{name}", 12)
