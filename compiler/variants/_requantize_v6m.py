@@ -10,8 +10,8 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.quantize import ROUNDINGS, requantize
 
-#: Shifts between the digits of a multiplier, the last first.
-_SHIFTS = (10, 11)
+#: Accumulators are clamped to this if they may get too large for the digits.
+LIMIT = 2**21 - 2**12
 _END = 2**31
 
 
@@ -29,19 +29,10 @@ class V6mChannels:
     #: The two words of a channel, as int32.
     low: Array
     high: Array
-    #: Half a unit of the first rounding.
-    half: int
     #: Zero point of the output plus 128.
     offset: int
-    #: Whether outputs below the zero point are clamped to it: negative accumulators need no care.
-    is_relu: bool
     #: Accumulators must be clamped to ``[-limit, limit]`` first; 0: they never get there.
     limit: int
-
-    @property
-    def sign(self) -> int:
-        """Return what to add to what comes of a negative accumulator."""
-        return -2 * self.half
 
 
 def v6m_channels(call: KernelCall, weights: Array) -> V6mChannels | None:
@@ -84,28 +75,21 @@ def v6m_channels(call: KernelCall, weights: Array) -> V6mChannels | None:
     if (shift > -1).any():
         return None
     least, most = accumulator_range(weights, bias)
-    for cut, limit in ((20, 0), (21, 0), (21, 2**21 - 2**12)):
-        if limit:
-            saturates = (outputs(np.full_like(most, limit)) == outputs(most)) | (most <= limit)
-            saturates &= (outputs(np.full_like(least, -limit)) == outputs(least)) | (
-                least >= -limit
-            )
-            if not saturates.all():
-                break
-        ends = (np.maximum(least, -limit), np.minimum(most, limit)) if limit else (least, most)
-        digits = _digits(multiplier, cut)
-        if _fits(digits, multiplier, np.maximum(np.abs(ends[0]), np.abs(ends[1])), cut):
-            return V6mChannels(
-                weights,
-                bias,
-                low=((digits[1] << 16) | (digits[2] & 0xFFFF)).astype(np.int32),
-                high=((digits[0] << 16) | (31 - cut - shift)).astype(np.int32),
-                half=2 ** (30 - cut),
-                offset=zero_point + 128,
-                is_relu=low_limit >= zero_point,
-                limit=limit,
-            )
-    return None
+    limit = 0
+    if (np.maximum(-least, most) > LIMIT).any():
+        limit = LIMIT
+        low_end, high_end = np.maximum(least, -limit), np.minimum(most, limit)
+        if (outputs(low_end) != outputs(least)).any() or (outputs(high_end) != outputs(most)).any():
+            return None
+    first, second, third = _digits(multiplier)
+    return V6mChannels(
+        weights,
+        bias,
+        low=((second << 16) | (third & 0xFFFF)).astype(np.int32),
+        high=((first << 16) | -shift).astype(np.int32),
+        offset=zero_point + 128,
+        limit=limit,
+    )
 
 
 def accumulator_range(weights: Array, bias: Array) -> tuple[Array, Array]:
@@ -114,19 +98,9 @@ def accumulator_range(weights: Array, bias: Array) -> tuple[Array, Array]:
     return bias + np.minimum(*ends).sum(axis=1), bias + np.maximum(*ends).sum(axis=1)
 
 
-def _digits(multiplier: Array, cut: int) -> tuple[Array, Array, Array]:
-    """Return digits ``m1, m2, m3``: ``m / 2^cut = m1 + (m2 + m3 / 2^10) / 2^11``."""
-    below = sum(_SHIFTS)
-    scaled = multiplier << (below - cut)  # in units of the last digit
-    third = ((scaled + 2**9) & (2**10 - 1)) - 2**9
-    rest = (scaled - third) >> 10
+def _digits(multiplier: Array) -> tuple[Array, Array, Array]:
+    """Return digits ``m1, m2, m3``: ``m = 2^21 * m1 + 2^10 * m2 + m3``."""
+    third = ((multiplier + 2**9) & (2**10 - 1)) - 2**9
+    rest = (multiplier - third) >> 10
     second = ((rest + 2**10) & (2**11 - 1)) - 2**10
     return (rest - second) >> 11, second, third
-
-
-def _fits(digits: tuple[Array, Array, Array], multiplier: Array, largest: Array, cut: int) -> bool:
-    """Whether no step overflows for accumulators up to ``largest`` in magnitude."""
-    inner = largest * np.abs(digits[2])
-    middle = largest * np.abs(digits[1]) + (inner >> 10) + 1
-    outer = (largest * multiplier >> cut) + 2 ** (32 - cut) + 2
-    return all((step < _END).all() for step in (inner, middle, outer))

@@ -46,8 +46,7 @@ def computed(channels: V6mChannels, acc: Array) -> Array:
     scaled = wrap_int32(acc * third) >> 10
     scaled = wrap_int32(scaled + wrap_int32(acc * (low >> 16))) >> 11
     scaled = wrap_int32(scaled + wrap_int32(acc * (high >> 16)))
-    scaled = np.where(scaled < 0, wrap_int32(scaled + channels.sign), scaled)
-    scaled = wrap_int32(scaled + channels.half)
+    scaled = (scaled >> 10) + ((scaled >> 9) & 1) - (acc < 0)
     shift = high & 0xFF
     carry = (scaled >> (shift - 1)) & 1
     outputs: Array = np.clip((scaled >> shift) + carry + channels.offset, 0, 255) - 128
