@@ -3,10 +3,11 @@
  * @brief DEPTHWISE_CONV_2D on int8 with 3 x 3 filters, for Armv6-M.
  *
  * The core has eight registers to compute with and loads in two cycles; loading several words at
- * once costs half of that. So the channel is the outermost loop: its pixels are spread out to words,
- * line after line, in a ring of three lines in scratch; where there is no input stands the zero
- * point. Then two neighbouring outputs of a line are summed side by side: each of the nine weights
- * is loaded once for both, and each word serves both. Sums become outputs as in line_v6m.h.
+ * once costs half of that. So the channel is the outermost loop: its pixels are spread out to
+ * words, line after line, in a ring of three lines in scratch; where there is no input stands the
+ * zero point. Then two neighbouring outputs of a line are summed side by side: each of the nine
+ * weights is loaded once for both, and each word serves both. Sums become outputs along a line,
+ * `(sum * slope + start) >> shift`, that compiler/variants/_line_v6m.py has found to be exact.
  *
  * A line is a row of the image, or a column where those are longer: the worker knows steps only.
  * A channel's input is read ahead of what is written of its output, which may lie in its place.
@@ -109,7 +110,7 @@ typedef struct {
  * line, 80 the output's line, 84 lines left, 88 the plane, 92 lines to read.
  *
  * High registers while a line is summed: r8 to r10 lead from one line of the ring to the next, r11
- * is where the line ends, r12 the output, lr the start of the channel's line (line_v6m.h).
+ * is where the line ends, r12 the output, lr what sums start from.
  */
 #define TS_D3_PLANE(sum, group_shift, back)                                                        \
     "sub sp, #96\n"                                                                                \
@@ -131,7 +132,7 @@ typedef struct {
     /* Read a line into the ring: the topmost becomes the one at the bottom. */                    \
     "10: str r7, [sp, #92]\n"                                                                      \
     "ldr r0, [sp, #88]\n"                                                                          \
-    "add r4, sp, #64\n ldm r4!, {r1, r2, r3}\n"                                                     \
+    "add r4, sp, #64\n ldm r4!, {r1, r2, r3}\n"                                                    \
     "str r2, [sp, #64]\n str r3, [sp, #68]\n str r1, [sp, #72]\n"                                  \
     "ldr r2, [r0, #28]\n adds r1, r2\n"                                                            \
     "ldr r3, [r0, #32]\n adds r3, r1\n mov r11, r3\n subs r3, #12\n mov r10, r3\n"                 \
@@ -153,7 +154,7 @@ typedef struct {
     "17: stm r1!, {r2}\n cmp r1, r11\n blo 17b\n"                                                  \
     "b 15b\n"                                                                                      \
     /* Sum a line. */                                                                              \
-    "18: add r4, sp, #64\n ldm r4!, {r0, r1, r2}\n"                                                 \
+    "18: add r4, sp, #64\n ldm r4!, {r0, r1, r2}\n"                                                \
     "subs r3, r1, r0\n subs r3, #16\n mov r8, r3\n"                                                \
     "subs r3, r2, r1\n subs r3, #16\n mov r9, r3\n"                                                \
     "subs r3, r0, r2\n subs r3, #" back "\n mov r10, r3\n"                                         \
@@ -196,7 +197,7 @@ typedef struct {
     register const int8_t *r1 __asm__("r1") = input;                                               \
     register int8_t *r2 __asm__("r2") = output;                                                    \
     register const int32_t *r3 __asm__("r3") = channel;                                            \
-    __asm__ volatile(".syntax unified\n" text                                                                        \
+    __asm__ volatile(".syntax unified\n" text                                                      \
                      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)                                      \
                      :                                                                             \
                      : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "memory",    \
