@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -24,17 +25,23 @@ FRACTION_BITS = 14
 #: The whole part of a slope is read as 16 bits.
 MAX_SLOPE = 2**16 - 1
 #: Changes of the fraction that are tried in turn, and bits that the shift is made smaller by.
-NUDGES = (0, 1, -1, 2, -2, 4, -4)
+NUDGES = sorted(range(-12, 13), key=abs)
 SHORTER = (0, 1, 2, 3)
+#: Further than any number here.
+FAR = 2**50
+#: What a drop's power of two is if nothing drops: the core shifts all bits out.
+NO_DROP = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Numbers by channel: ``z = (sum * whole + (sum * fraction >> 14) + start) >> shift``.
+    """Numbers by channel, int32 ``[C]``.
 
-    Limited to ``[0, activation_max - activation_min]``, ``z + activation_min`` is the output. Where
-    the reference rounds negative numbers otherwise, ``drop`` is subtracted before the shift from
-    what is below ``middle``; it is 0 if one line does for all.
+    ``y = sum * whole + (sum * fraction >> 14) + start``. Where the reference rounds what is below
+    the zero point otherwise, ``1 << drop`` is taken off if y is below ``middle``, which is
+    ``(zero point - activation_min + 1/2) << shift``; ``drop`` is ``NO_DROP`` elsewhere.
+    ``y >> shift``, limited to ``[0, activation_max - activation_min]``, plus ``activation_min`` is
+    the output.
     """
 
     whole: Array
@@ -42,7 +49,19 @@ class Line:
     start: Array
     shift: Array
     drop: Array
-    middle: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Staircase:
+    """Levels and the sums that reach them, of channels with sums from ``low`` to ``high``."""
+
+    low: Array
+    high: Array
+    #: Levels above the least output, ``[L]``, and the least sum that reaches each, ``[C, L]``.
+    levels: Array
+    steps: Array
+    #: The zero point above the least output.
+    zero: int
 
 
 def fit_lines(
@@ -51,8 +70,7 @@ def fit_lines(
     sums: tuple[Array, Array],
     offset: int,
     activation: tuple[int, int],
-    *,
-    may_drop: bool = False,
+    drops: Array | None = None,
 ) -> Line | None:
     """Find the line of every channel, or return None if one has none.
 
@@ -69,37 +87,40 @@ def fit_lines(
         Zero point of the output.
     activation
         Least and largest output.
-    may_drop
-        Whether two parallel lines are good enough, see ``Line``.
+    drops
+        Powers of two that each channel's ``drop`` may be less its ``shift``; None: no drops.
     """
     least, most = activation
     low, high = (ends.astype(np.int64)[:, None] for ends in sums)
     levels = np.arange(least + 1, most + 1)
     steps = _steps(scaled, low, high, levels)
-    ends = scaled(np.concatenate([low, high], axis=1)) - least
-    top = np.maximum(np.abs(ends).max(axis=1, initial=0), 1) + 2.0
-    longest = np.floor(np.minimum(31 - np.log2(top), 30))
-    with np.errstate(divide="ignore"):
-        longest = np.minimum(longest, np.floor(np.log2(MAX_SLOPE / slopes)))
-    longest = np.where(slopes > 0, longest, 20).astype(np.int64)
-    count = len(slopes)
-    found = np.zeros((6, count), np.int64)
-    is_open = np.ones(count, bool)
-    for shorter in SHORTER:
-        shift = longest - shorter
-        for nudge in NUDGES:
+    stairs = _Staircase(low, high, levels - least, steps, offset - least)
+    longest = _longest_shifts(scaled(np.concatenate([low, high], axis=1)) - least, slopes)
+    found = np.zeros((5, len(slopes)), np.int64)
+    is_open = np.ones(len(slopes), bool)
+    for drop in (None,) if drops is None else (None, drops):
+        for shorter, nudge in product(SHORTER, NUDGES):
+            shift = longest - shorter
             slope = np.rint(slopes * 2.0 ** (shift + FRACTION_BITS)).astype(np.int64) + nudge
             slope = np.maximum(slope, 0)
-            tried = _starts(slope, shift, (low, high), steps, levels - least, offset - least)
-            is_good = is_open & tried[0] & (shift >= 1) & (may_drop | (tried[2] == 0))
-            row = np.stack(
-                [slope >> FRACTION_BITS, slope % 2**FRACTION_BITS, tried[1], shift, *tried[2:]]
-            )
-            found[:, is_good] = row[:, is_good]
+            power = np.full_like(shift, NO_DROP) if drop is None else shift + drop
+            is_good, start = _starts(stairs, slope, shift, power)
+            row = (slope >> FRACTION_BITS, slope % 2**FRACTION_BITS, start, shift, power)
+            is_good &= is_open & (shift >= 1)
+            found[:, is_good] = np.stack(row)[:, is_good]
             is_open &= ~is_good
             if not is_open.any():
                 return Line(*found.astype(np.int32))
     return None
+
+
+def _longest_shifts(ends: Array, slopes: Array) -> Array:
+    """Return the largest shift with which the line's ends fit 32 bits, and its slope 16."""
+    top = np.maximum(np.abs(ends).max(axis=1, initial=0), 1) + 2.0
+    longest = np.floor(np.minimum(31 - np.log2(top), 30))
+    with np.errstate(divide="ignore"):
+        longest = np.minimum(longest, np.floor(np.log2(MAX_SLOPE / slopes)))
+    return np.where(slopes > 0, longest, 20).astype(np.int64)
 
 
 def _steps(scaled: Callable[[Array], Array], low: Array, high: Array, levels: Array) -> Array:
@@ -115,44 +136,32 @@ def _steps(scaled: Callable[[Array], Array], low: Array, high: Array, levels: Ar
     return above
 
 
-def _starts(
-    slope: Array,
-    shift: Array,
-    sums: tuple[Array, Array],
-    steps: Array,
-    levels: Array,
-    zero: int,
-) -> tuple[Array, Array, Array, Array]:
-    """Return whether lines of these slopes exist, their starts, drops and middles."""
-    low, high = sums
+def _starts(stairs: _Staircase, slope: Array, shift: Array, power: Array) -> tuple[Array, Array]:
+    """Return which channels have a line of this slope, and where it starts: amid what would do."""
+    low, high = stairs.low, stairs.high
     whole, fraction = (slope >> FRACTION_BITS)[:, None], (slope % 2**FRACTION_BITS)[:, None]
 
     def grown(sums: Array) -> Array:
         risen: Array = sums * whole + ((sums * fraction) >> FRACTION_BITS)
         return risen
 
-    wanted = levels << shift[:, None]
+    drop = np.where(power < NO_DROP, np.int64(1) << np.clip(power, 0, 31), 0)[:, None]
+    wanted = (stairs.levels << shift[:, None]) + np.where(stairs.levels <= stairs.zero, drop, 0)
     # Where a level is reached the line must be as high, one sum before it must be lower.
-    least = np.where(steps <= high, wanted - grown(np.minimum(steps, high)), -(2**40))
-    most = np.where(steps > low, wanted - grown(np.maximum(steps - 1, low)) - 1, 2**40)
-    is_above = levels > zero
-    fits = np.int64(-(2**31)) - grown(low)[:, 0], np.int64(2**31 - 1) - grown(high)[:, 0]
-    starts = []
-    is_good = np.maximum(np.abs(low), np.abs(high))[:, 0] * fraction[:, 0] < 2**31
-    for part in (np.ones_like(is_above), is_above, ~is_above):
-        least_start = np.maximum(
-            np.where(part, least, -(2**40)).max(axis=1, initial=-(2**40)), fits[0]
-        )
-        most_start = np.minimum(np.where(part, most, 2**40).min(axis=1, initial=2**40), fits[1])
-        starts.append((least_start <= most_start, (least_start + most_start) >> 1))
-    (is_one, one), (is_upper, upper), (is_lower, lower) = starts
-    drop = np.where(is_one, 0, upper - lower)
-    start = np.where(is_one, one, upper)
-    middle = (np.int64(2 * zero + 1) << shift) >> 1
-    has_two = is_upper & is_lower & (drop > 0) & (drop <= np.int64(1) << (shift - 1))
-    has_two &= (np.abs(middle) < 2**31) & (grown(low)[:, 0] + start - drop >= -(2**31))
-    is_good &= (is_one | has_two) & (np.abs(start) < 2**31)
-    return is_good, start, drop, np.where(np.abs(middle) < 2**31, middle, 0)
+    least = wanted - grown(np.minimum(stairs.steps, high))
+    most = wanted - grown(np.maximum(stairs.steps - 1, low)) - 1
+    least_start = np.where(stairs.steps <= high, least, -FAR).max(axis=1, initial=-FAR)
+    most_start = np.where(stairs.steps > low, most, FAR).min(axis=1, initial=FAR)
+    # No number on the way may need more than 32 bits: not what is compared with the middle either.
+    middle = (np.int64(2 * stairs.zero + 1) << shift) >> 1
+    lowest = -(2**31) + np.where(drop[:, 0] > 0, np.maximum(middle, drop[:, 0]), 0)
+    least_start = np.maximum(least_start, lowest - grown(low)[:, 0])
+    most_start = np.minimum(most_start, 2**31 - 1 - grown(high)[:, 0])
+    start = (least_start + most_start) >> 1
+    is_good = (least_start <= most_start) & (np.abs(start) < 2**31)
+    is_good &= (np.maximum(np.abs(low), np.abs(high)) * fraction < 2**31).all(axis=1)
+    is_good &= (power == NO_DROP) | ((power >= 0) & (power < shift) & (middle < 2**31))
+    return is_good, start
 
 
 def runs_on_v6m(target: Target) -> bool:
@@ -185,4 +194,5 @@ def channel_lines(call: KernelCall, *, may_drop: bool) -> Line | None:
 
     slopes = multiplier * 2.0 ** (shift - 31)
     limits = int(call.params["activation_min"]), int(call.params["activation_max"])
-    return fit_lines(scaled, slopes, (low, high), offset, limits, may_drop=may_drop)
+    # Rounding twice, halves away from zero, is one less below it of what the second shift divides.
+    return fit_lines(scaled, slopes, (low, high), offset, limits, shift if may_drop else None)
