@@ -30,26 +30,29 @@ class Packed:
     starts: Array
 
 
-def packed(call: KernelCall) -> Packed | None:
+def packed(call: KernelCall, is_centred: bool = False) -> Packed | None:
     """Interleave the weights of a portable call; None where sums could not be separated.
 
-    The input's zero point is part of the starts. A pair of weights must fit a halfword, which only
-    a -128 with a negative one beside it does not, and ``256 * S(high) + S(low)`` 32 bits for every
-    input.
+    The input's zero point is part of the starts, unless ``is_centred``: then the kernel takes it
+    off the inputs. A pair of weights must fit a halfword, which only a -128 with a negative one
+    beside it does not, and ``256 * S(high) + S(low)`` 32 bits for every input.
     """
     if call.params["filter_offset"] != 0:
         return None
     filter_ = call.constants[0].astype(np.int64)
     channels, features = filter_.shape
-    totals = filter_.sum(axis=1)
-    start = call.constants[1]["bias"] + int(call.params["input_offset"]) * totals
+    offset = int(call.params["input_offset"])
+    start = call.constants[1]["bias"].astype(np.int64)
+    if not is_centred:
+        start += offset * filter_.sum(axis=1)
+    largest_input = max(128 - offset, 127 + offset) if is_centred else 128
     shape = (-(-channels // CHANNELS) * CHANNELS, -(-features // 4) * 4)
     padded = np.zeros(shape, np.int64)
     padded[:channels, :features] = filter_
     starts = np.zeros(shape[0], np.int64)
     starts[:channels] = start
     halves = 256 * padded[0::2] + padded[1::2]
-    largest = 128 * np.abs(padded).sum(axis=1) + np.abs(starts)
+    largest = largest_input * np.abs(padded).sum(axis=1) + np.abs(starts)
     sums = 256 * largest[0::2] + largest[1::2]
     if halves.min() < -(2**15) or halves.max() >= 2**15 or sums.max() >= 2**31:
         return None
@@ -94,6 +97,10 @@ class FullyConnectedDsp(Variant):
                 "output_offset": call.params["output_offset"],
             }
             yield _candidate("fully_connected_dsp", call, params, weights, (), 10)
+            centred = packed(call, is_centred=True)
+            if call.params["input_offset"] == 128 and centred is not None:
+                params = {**sizes, "input_offset": 128} | params
+                yield _candidate("fully_connected_sparse_dsp", call, params, centred, (), 10)
             return
         limits = ("output_offset", "rounding", "activation_min", "activation_max")
         params = sizes | {name: call.params[name] for name in limits}
@@ -117,9 +124,12 @@ def _candidate(
 ) -> Candidate:
     """Return a candidate of one of the kernels.
 
-    Its cycles are the loop's count, 38 for four positions of eight channels, 6.5 to expand four
-    positions, and what was measured for an output.
+    Its cycles are the loop's count for four positions of eight channels, what it takes to expand
+    four positions, and what was measured for an output. Of what follows a ReLU half is supposed to
+    be zero, so a quarter of the pairs.
     """
+    is_sparse = kernel == "fully_connected_sparse_dsp"
+    loop, expand = (0.75 * 43.5, 22.0) if is_sparse else (38.0, 8.5)
     batches, features, channels = (int(params[name]) for name in SIZES)
     quads, blocks = -(-features // 4), -(-channels // CHANNELS)
     outputs = blocks * CHANNELS * output_cycles
@@ -129,9 +139,11 @@ def _candidate(
         call.inputs,
         call.outputs,
         (weights.weights, weights.starts, *constants),
-        scratch_bytes=4 * (2 * quads + 1),
+        scratch_bytes=(8 if is_sparse else 4) * (2 * quads + 1),
         input_offsets=call.input_offsets,
         output_offsets=call.output_offsets,
         overlaps=row_overlaps(params),
     )
-    return Candidate(kernel, tuned, batches * (60 + 6.5 * quads + 38 * quads * blocks + outputs))
+    return Candidate(
+        kernel, tuned, batches * (60 + expand * quads + loop * quads * blocks + outputs)
+    )

@@ -12,6 +12,7 @@
 #define TS_FULLY_CONNECTED_DSP_LOOP_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "dsp.h"
 
@@ -63,6 +64,30 @@
 /** Bytes of code of TS_FULLY_CONNECTED_DSP_QUAD. */
 #define TS_FULLY_CONNECTED_DSP_QUAD_BYTES "136"
 
+/** What TS_FULLY_CONNECTED_DSP_BLOCKS() works on; the assembly knows where everything lies. */
+typedef struct {
+    int8_t *output;           /**< where the next eight outputs go */
+    int32_t multiplier;       /**< see ts_requantize_short() */
+    int32_t power;            /**< see ts_requantize_short() */
+    int32_t offset;           /**< zero point of the output */
+    int8_t *output_end;       /**< behind the last output; a multiple of 8 from the first */
+    const uint32_t *expanded; /**< the row, as the loop wants it */
+    const int32_t *starts;    /**< where the sums of the next eight channels start */
+    int32_t skipped;          /**< parts of the loop that its first turn leaves out */
+    const uint32_t *weights;  /**< of the next eight channels */
+} ts_fully_connected_dsp_job;
+
+/** `256 * S(high) + S(low)` of four pairs of channels becomes S(high). */
+#define TS_FULLY_CONNECTED_DSP_SEPARATE \
+    "sub    r4, r4, r5\n\t" \
+    "sub    r6, r6, r7\n\t" \
+    "sub    r8, r8, r9\n\t" \
+    "sub    r10, r10, r11\n\t" \
+    "asr    r4, r4, #8\n\t" \
+    "asr    r6, r6, #8\n\t" \
+    "asr    r8, r8, #8\n\t" \
+    "asr    r10, r10, #8\n\t"
+
 /** Sums of eight channels from R0 and R1 on, begun at the address in R3. */
 #define TS_FULLY_CONNECTED_DSP_SUMS \
     "ldr.w  r12, [r0]\n\t" \
@@ -73,14 +98,105 @@
         TS_FULLY_CONNECTED_DSP_QUAD \
     "cmp.w  r12, #0x80008000\n\t" \
     "bne.w  2b\n\t" \
-    "sub    r4, r4, r5\n\t" \
-    "sub    r6, r6, r7\n\t" \
-    "sub    r8, r8, r9\n\t" \
-    "sub    r10, r10, r11\n\t" \
-    "asr    r4, r4, #8\n\t" \
-    "asr    r6, r6, #8\n\t" \
-    "asr    r8, r8, #8\n\t" \
-    "asr    r10, r10, #8\n\t"
+    TS_FULLY_CONNECTED_DSP_SEPARATE
+
+/**
+ * A job's outputs, eight at a time: `sums` begins at the address in R3 and leaves the sums of eight
+ * channels in R4 to R11; R0 is at the row and R1 at the weights. R0 holds the job at first.
+ */
+#define TS_FULLY_CONNECTED_DSP_BLOCKS(part_bytes, sums) \
+    "push   {r0}\n\t" \
+    "ldr    r1, [r0, #32]\n\t" \
+    "mov    r12, r0\n\t" \
+    "1:\n\t" \
+    "ldr    r2, [r12, #24]\n\t" \
+    "ldr    r3, [r12, #28]\n\t" \
+    "ldr    r0, [r12, #20]\n\t" \
+    "ldmia  r2!, {r4-r11}\n\t" \
+    "str    r2, [r12, #24]\n\t" \
+    "adr.w  r2, 2f + 1\n\t" \
+    "mov    lr, #" part_bytes "\n\t" \
+    "mla    r3, r3, lr, r2\n\t" sums \
+    "ldr    r12, [sp]\n\t" \
+    "ldmia  r12, {r0, r2, r3, lr}\n\t" \
+    "smmlar r4, r4, r2, r4\n\t" \
+    "smmlar r5, r5, r2, r5\n\t" \
+    "smmlar r6, r6, r2, r6\n\t" \
+    "smmlar r7, r7, r2, r7\n\t" \
+    "smmlar r8, r8, r2, r8\n\t" \
+    "smmlar r9, r9, r2, r9\n\t" \
+    "smmlar r10, r10, r2, r10\n\t" \
+    "smmlar r11, r11, r2, r11\n\t" \
+    "add    r4, r4, r4, asr #31\n\t" \
+    "add    r5, r5, r5, asr #31\n\t" \
+    "add    r6, r6, r6, asr #31\n\t" \
+    "add    r7, r7, r7, asr #31\n\t" \
+    "add    r8, r8, r8, asr #31\n\t" \
+    "add    r9, r9, r9, asr #31\n\t" \
+    "add    r10, r10, r10, asr #31\n\t" \
+    "add    r11, r11, r11, asr #31\n\t" \
+    "smmlar r4, r4, r3, lr\n\t" \
+    "smmlar r5, r5, r3, lr\n\t" \
+    "smmlar r6, r6, r3, lr\n\t" \
+    "smmlar r7, r7, r3, lr\n\t" \
+    "smmlar r8, r8, r3, lr\n\t" \
+    "smmlar r9, r9, r3, lr\n\t" \
+    "smmlar r10, r10, r3, lr\n\t" \
+    "smmlar r11, r11, r3, lr\n\t" \
+    "ssat   r4, #8, r4\n\t" \
+    "ssat   r5, #8, r5\n\t" \
+    "ssat   r6, #8, r6\n\t" \
+    "ssat   r7, #8, r7\n\t" \
+    "ssat   r8, #8, r8\n\t" \
+    "ssat   r9, #8, r9\n\t" \
+    "ssat   r10, #8, r10\n\t" \
+    "ssat   r11, #8, r11\n\t" \
+    "strb   r4, [r0]\n\t" \
+    "strb   r5, [r0, #1]\n\t" \
+    "strb   r6, [r0, #2]\n\t" \
+    "strb   r7, [r0, #3]\n\t" \
+    "strb   r8, [r0, #4]\n\t" \
+    "strb   r9, [r0, #5]\n\t" \
+    "strb   r10, [r0, #6]\n\t" \
+    "strb   r11, [r0, #7]\n\t" \
+    "ldr    r2, [r12, #16]\n\t" \
+    "adds   r0, #8\n\t" \
+    "str    r0, [r12]\n\t" \
+    "cmp    r0, r2\n\t" \
+    "bne.w  1b\n\t" \
+    "str    r1, [r12, #32]\n\t" \
+    "add    sp, #4\n\t"
+
+/**
+ * @brief Compute the outputs of one row; those of a last block that is not whole go by a copy.
+ * @param job what is the same for all rows, and the expanded row
+ * @param[in] weights of all channels
+ * @param[in] starts of all channels
+ * @param channels number of outputs, > 0
+ * @param blocks computes a job's outputs, eight at a time
+ * @param[out] output int8 `[channels]`
+ */
+static inline __attribute__((always_inline)) void
+ts_fully_connected_dsp_row(ts_fully_connected_dsp_job *job, const int32_t *weights,
+                           const int32_t *starts, int32_t channels,
+                           void (*blocks)(ts_fully_connected_dsp_job *), int8_t *output)
+{
+    const int32_t whole = channels & ~7;
+    job->weights = (const uint32_t *)weights;
+    job->starts = starts;
+    job->output = output;
+    job->output_end = output + whole;
+    if (whole > 0) {
+        blocks(job);
+    }
+    if (whole < channels) {
+        int8_t rest[8];
+        job->output = rest;
+        job->output_end = rest + 8;
+        blocks(job);
+        memcpy(output + whole, rest, (size_t)(channels - whole));
+    }
+}
 
 /**
  * @brief Expand a row to 16 bits and end it.

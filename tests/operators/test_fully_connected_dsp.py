@@ -22,7 +22,7 @@ from tinysim.compiler.variants.fully_connected_dsp import packed
 from tinysim.simulator.cores import load_core
 
 BOARDS = ("generic_m4", "generic_m33", "generic_m7")
-NAMES = ("fully_connected_dsp", "fully_connected_channels_dsp")
+NAMES = ("fully_connected_dsp", "fully_connected_channels_dsp", "fully_connected_sparse_dsp")
 
 
 def product(
@@ -36,8 +36,12 @@ def product(
     activation: str = "NONE",
     per_channel: bool = False,
     ratio: float = 1.0,
+    zeros: tuple[float, float] = (0.0, 0.0),
 ) -> Case:
-    """A product whose outputs fill their range; ``ends``: of the largest numbers alone."""
+    """A product whose outputs fill their range; ``ends``: of the largest numbers alone.
+
+    ``zeros`` says how much of the input is the zero point, in two inferences.
+    """
     random = np.random.default_rng(seed)
 
     def values(shape: tuple[int, ...], low: int) -> Array:
@@ -47,17 +51,22 @@ def product(
 
     x = models.int8((batches, features), 0.5, zero_points[0])
     parts = random.uniform(0.2, 1, rows) if per_channel else np.ones(1)
-    spread = 74.0 * 74 * features**0.5 * (3 if ends else 1)
-    scales = tuple(float(np.float32(ratio * part * 60 / spread)) for part in parts)
+    width = 74.0 * 74 * features**0.5 * (3 if ends else 1)
+    scales = tuple(float(np.float32(ratio * part * 60 / width)) for part in parts)
     filter_ = models.constant(values((rows, features), -127), scales, 0)
-    bias = random.integers(-int(spread), int(spread) + 1, rows).astype(np.int32)
+    bias = random.integers(-int(width), int(width) + 1, rows).astype(np.int32)
     model = models.single(
         "FULLY_CONNECTED",
         (x, filter_, models.constant(bias, tuple(0.5 * scale for scale in scales))),
         models.int8((batches, rows), 0.5, zero_points[1]),
         {"FusedActivationFunction": activation},
     )
-    return Case(model, tuple((values((batches, features), -128),) for _ in range(2)))
+    steps = []
+    for share in zeros:
+        spread = values((batches, features), -128)
+        kept = random.random(spread.shape) >= share
+        steps.append((np.where(kept, spread, np.int8(zero_points[0])),))
+    return Case(model, tuple(steps))
 
 
 def shapes() -> list[Case]:
@@ -79,8 +88,24 @@ def others() -> list[Case]:
     return [*made, product(3, 9, 7, ratio=200.0), product(16, 8, 8, ratio=400.0)]
 
 
+def sparse() -> list[Case]:
+    """No zeros and nothing else, every number of pairs that are left, every rest."""
+    behind = (-128, 5)
+    made = [product(36, 11, 1, zero_points=behind, zeros=share) for share in ((0, 1), (0.99, 0.9))]
+    for features in range(1, 38):
+        shares = (features % 5 / 5, features % 7 / 7)
+        made.append(product(features, 8 + features % 3, 2, zero_points=behind, zeros=shares))
+    for seed in range(12):
+        made.append(product(40, 9, seed, zero_points=behind, zeros=(0.5, 0.8), batches=3))
+    many = product(210, 9, 3, zero_points=behind, zeros=(0.2, 0.0), ends=True)
+    return [*made, many, product(400, 17, 4, zero_points=behind, zeros=(0.6, 0.7))]
+
+
+CASES = (shapes(), others(), sparse())
+
+
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize(("name", "cases"), [*zip(NAMES, (shapes(), others()), strict=True)])
+@pytest.mark.parametrize(("name", "cases"), [*zip(NAMES, CASES, strict=True)])
 def test_shapes(board: str, name: str, cases: Sequence[Case]) -> None:
     assert len(assert_on_board(cases, board, name)) == len(cases)
 
@@ -99,10 +124,10 @@ def test_equals_the_reference(name: str) -> None:
     assert taken > 0
 
 
-def call_of(weights: Array, bias: int = 0) -> KernelCall:
+def call_of(weights: Array, bias: int = 0, zero_point: int = 0) -> KernelCall:
     """A portable call with these weights."""
     rows, features = weights.shape
-    x = models.int8((1, features), 0.5, 0)
+    x = models.int8((1, features), 0.5, zero_point)
     biases = models.constant(np.full(rows, bias, np.int32), (0.005,))
     model = models.single(
         "FULLY_CONNECTED",
@@ -124,6 +149,22 @@ def test_packing_refuses_what_does_not_separate() -> None:
     assert packed(call_of(many)) is None
     assert packed(call_of(many[:, :500])) is not None
     assert packed(call_of(many[:, :500], 2**30)) is None
+
+
+def test_what_follows_a_relu_may_be_sparse() -> None:
+    """Less their zero point, inputs are twice as large: sums must have room for them."""
+    target = load_core(load_board("generic_m4").core).target
+
+    def names(features: int, zero_point: int) -> list[str]:
+        call = call_of(np.full((2, features), 127, np.int8), zero_point=zero_point)
+        return [candidate.name for candidate in candidates(call, target)]
+
+    assert names(200, -128) == [NAMES[0], NAMES[2], "fully_connected_s8"]
+    assert names(200, -127) == [NAMES[0], "fully_connected_s8"]
+    assert names(260, -128) == ["fully_connected_s8"]
+    weights = np.full((2, 500), 127, np.int8)
+    assert packed(call_of(weights), is_centred=True) is not None
+    assert packed(call_of(weights, zero_point=-128), is_centred=True) is None
 
 
 def test_words_hold_two_channels() -> None:
