@@ -23,8 +23,7 @@ from tinysim.compiler.variants._depthwise import (
 from tinysim.compiler.variants._requantize import ShortScaling, short_scaling
 from tinysim.firmware import Target
 
-#: Scratch that planes of the whole input, or the weights of four channels, may take.
-MOST_PLANES_BYTES = 2048
+#: Scratch that the weights of four channels may take.
 MOST_WEIGHTS_BYTES = 4096
 
 
@@ -64,7 +63,7 @@ class DepthwiseAny(Variant):
         return target.has_dsp
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
-        """Offer outputs side by side, and below each other if the input's planes are few."""
+        """Take what short requantization there is for, if the scratch stays small."""
         scaling = short_scaling(call)
         if scaling is None or not is_suitable(call):
             return
@@ -72,35 +71,29 @@ class DepthwiseAny(Variant):
         p, columns = call.params, columns_of(call)
         pair_words = int(p["filter_w"]) * found.pairs * found.lines
         weights_bytes = 16 * int(p["depth_multiplier"]) * pair_words
-        if weights_bytes > MOST_WEIGHTS_BYTES:
+        too_wide = p["dilation_w"] * found.needed * COLUMN_BYTES >= 2**16
+        if weights_bytes > MOST_WEIGHTS_BYTES or too_wide:
             return
-        for along_rows, depth in ((0, found.needed), (1, found.planes)):
-            bytes_ = planes_bytes(columns, depth, found.planes)
-            is_large = along_rows and bytes_ > MOST_PLANES_BYTES
-            if is_large or p["dilation_w"] * depth * COLUMN_BYTES >= 2**16:
-                continue
-            tuned = KernelCall(
-                "depthwise_conv_2d_s8_any_dsp",
-                params(call, scaling, along_rows),
-                call.inputs,
-                call.outputs,
-                (packed(call, scaling, found.pairs),),
-                scratch_bytes=weights_bytes + bytes_,
-                input_offsets=call.input_offsets,
-                output_offsets=call.output_offsets,
-                overlaps=in_place(call),
-            )
-            name = tuned.kernel + "_rows" * along_rows
-            yield Candidate(name, tuned, cycles(call, scaling, found, along_rows))
+        tuned = KernelCall(
+            "depthwise_conv_2d_s8_any_dsp",
+            params(call, scaling),
+            call.inputs,
+            call.outputs,
+            (packed(call, scaling, found.pairs),),
+            scratch_bytes=weights_bytes + planes_bytes(columns, found.needed, found.planes),
+            input_offsets=call.input_offsets,
+            output_offsets=call.output_offsets,
+            overlaps=in_place(call),
+        )
+        yield Candidate(tuned.kernel, tuned, cycles(call, scaling, found))
 
 
-def params(call: KernelCall, scaling: ShortScaling, along_rows: int) -> dict[str, int | float]:
+def params(call: KernelCall, scaling: ShortScaling) -> dict[str, int | float]:
     """Return the kernel's parameters."""
     sizes = ("batches", "input_h", "input_w", "input_c", "output_h", "output_w")
     window = ("filter_h", "filter_w", "stride_h", "stride_w", "dilation_w", "pad_top", "pad_left")
     return {
         **{key: call.params[key] for key in (*sizes, *window)},
-        "along_rows": along_rows,
         **output_params(call, scaling),
     }
 
@@ -117,17 +110,14 @@ def packed(call: KernelCall, scaling: ShortScaling, pairs: int) -> Array:
     return np.hstack([numbers(call, scaling), words])
 
 
-def cycles(call: KernelCall, scaling: ShortScaling, found: _Geometry, along_rows: int) -> float:
+def cycles(call: KernelCall, scaling: ShortScaling, found: _Geometry) -> float:
     """Estimate what a Cortex-M4 takes: the workers' instructions, counted by its table."""
     p = call.params
-    width = p["filter_w"]
-    inner, outer = (found.pairs, width) if along_rows else (width, found.pairs)
-    turn = outer * (14 * inner + 10) + 55 + finish_cycles(scaling)
-    single = outer * (8 * inner + 10) + 35
-    length = found.bands if along_rows else p["output_w"]
+    width, length = p["filter_w"], p["output_w"]
+    turn = found.pairs * (14 * width + 10) + 55 + finish_cycles(scaling)
+    single = found.pairs * (8 * width + 10) + 35
     line = -(-length // 4) * turn if length >= 4 else length * single
-    calls = p["output_w"] if along_rows else found.bands
-    channel = calls * (found.lines * (line + 15) + 35) + 20 * width * (found.pairs + 1) // 2
-    group = found.planes * (16 * p["input_w"] + 80) + calls * 120
+    channel = found.bands * (found.lines * (line + 15) + 35) + 16 * width * (found.pairs + 1)
+    group = found.planes * (16 * p["input_w"] + 80) + found.bands * 120 + 200
     channels = p["input_c"] * p["depth_multiplier"]
     return float(p["batches"] * (channels * channel + -(-p["input_c"] // 4) * group))

@@ -3,8 +3,7 @@
  * @brief DEPTHWISE_CONV_2D on int8 with filters of any size and stride, for cores with DSP.
  *
  * Four channels at a time: rows of the input become planes (depthwise_dsp.h), then each channel is
- * computed by itself, four outputs a turn. The four lie side by side in a row, or, where the output
- * is narrow, below each other, as many rows apart as begin with the same row of a plane.
+ * computed by itself, four neighbours in a row a turn.
  */
 #ifndef TS_DEPTHWISE_CONV_2D_S8_ANY_DSP_H
 #define TS_DEPTHWISE_CONV_2D_S8_ANY_DSP_H
@@ -29,7 +28,6 @@ typedef struct {
     int32_t dilation_w;       /**< > 0; along H there is none */
     int32_t pad_top;          /**< rows of padding above the input, >= 0 */
     int32_t pad_left;         /**< columns of padding left of the input, >= 0 */
-    int32_t along_rows;       /**< 1: four outputs below each other; 0: side by side */
     int32_t zero_point;       /**< of the input, [-128, 127] */
     int32_t output_offset;    /**< zero_point of the output; else 255 - activation_max more */
     int32_t has_sign;         /**< 1: negative sums must be rounded away from zero; else 0 */
@@ -40,9 +38,9 @@ typedef struct {
 } ts_depthwise_conv_2d_s8_any_dsp_params;
 
 /**
- * What a worker computes: lines of outputs of some channels. Its frame holds a copy; mind the
- * offsets. A line are outputs at equal distance that begin with the same row of a plane; behind the
- * line that begins with upper rows there may be one that begins with lower rows.
+ * What a worker computes: one or two lines of some channels. Its frame holds a copy; mind the
+ * offsets. A line is a row of the output; below one whose windows begin with the upper row of a
+ * plane there may be one whose windows begin with a lower row.
  */
 typedef struct {
     int32_t offset;         /**< added to the quotients */
@@ -251,18 +249,15 @@ TS_DEPTHWISE_ANY_WORKER(ts_depthwise_any_limited, TS_DEPTHWISE_ANY_LIMITED)
  * @param[in] packed bytes w[0], w[2], w[1], w[3] of the first column, and so on
  * @param columns of the filter
  * @param pairs planes that a window touches
- * @param column_step words from one column's weights to the next
- * @param pair_step words from one plane's to the next
  * @param has_second whether those of windows that begin with a lower row follow
  * @param[out] to where
  */
 TS_DEPTHWISE_SHARED void ts_depthwise_pairs(const int32_t *packed, int32_t columns, int32_t pairs,
-                                            int32_t column_step, int32_t pair_step,
                                             bool has_second, uint32_t *to)
 {
     const int32_t second = has_second ? columns * pairs : 0;
     for (int32_t j = 0; j < columns; j++) {
-        uint32_t *at = to + j * column_step;
+        uint32_t *at = to + j;
         uint32_t before = 0;
         for (int32_t left = pairs; left > 0; left -= 2) {
             const uint32_t word = (uint32_t)*packed++;
@@ -271,11 +266,11 @@ TS_DEPTHWISE_SHARED void ts_depthwise_pairs(const int32_t *packed, int32_t colum
             /* The second line's first: without one the first line's take their places. */
             at[second] = ts_low_halves(before >> 16, one);
             at[0] = one;
-            at += pair_step;
+            at += columns;
             if (left > 1) {
                 at[second] = ts_low_halves(one >> 16, other);
                 at[0] = other;
-                at += pair_step;
+                at += columns;
             }
             before = other;
         }
@@ -300,9 +295,7 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
     const int32_t advance = is_odd ? params->stride_h : params->stride_h / 2;
     const int32_t pairs = is_odd ? params->filter_h / 2 + 1 : (params->filter_h + 1) / 2;
     const int32_t needed = pairs + (is_odd ? params->stride_h / 2 : 0);
-    const int32_t bands = (params->output_h + rows - 1) / rows;
-    const int32_t depth = params->along_rows ? needed + (bands - 1) * advance : needed;
-    const int32_t depth_bytes = depth * TS_DEPTHWISE_COLUMN;
+    const int32_t depth_bytes = needed * TS_DEPTHWISE_COLUMN;
     const int32_t width = params->filter_w;
     const int32_t columns = (params->output_w - 1) * params->stride_w +
                             (width - 1) * params->dilation_w + 1 - params->pad_left;
@@ -321,23 +314,19 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
     };
     const int32_t number_words = 3 + width * ((pairs + 1) / 2);
     const int32_t pair_words = width * pairs * rows;
-    const int32_t tap_bytes = params->along_rows ? TS_DEPTHWISE_COLUMN
-                                                 : params->dilation_w * depth_bytes;
-    const int32_t outer_bytes = params->along_rows ? params->dilation_w * depth_bytes
-                                                   : TS_DEPTHWISE_COLUMN;
-    const int32_t taps = params->along_rows ? pairs : width;
+    const int32_t tap_bytes = params->dilation_w * depth_bytes;
     uint32_t *laid_out = (uint32_t *)(void *)scratch;
     uint32_t *planes = laid_out + 4 * multiplier * pair_words;
     ts_depthwise_lines lines = {
         .offset = params->output_offset,
         .least = params->activation_min,
         .slack = 255 - params->activation_max + params->activation_min,
-        .step = params->along_rows ? advance * TS_DEPTHWISE_COLUMN
-                                   : params->stride_w * depth_bytes,
-        .taps = (taps - 1) * 65536 + tap_bytes,
-        .outer_step = outer_bytes - taps * tap_bytes,
-        .outer = params->along_rows ? width : pairs,
-        .output_step = params->along_rows ? rows * row_bytes : pixel_bytes,
+        .step = params->stride_w * depth_bytes,
+        .taps = (width - 1) * 65536 + tap_bytes,
+        .outer_step = TS_DEPTHWISE_COLUMN - width * tap_bytes,
+        .outer = pairs,
+        .output_step = pixel_bytes,
+        .count = params->output_w,
         .second_planes = params->stride_h / 2 * TS_DEPTHWISE_COLUMN,
         .second_output = row_bytes,
         .numbers_bytes = 4 * number_words,
@@ -352,51 +341,33 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
             const int32_t skip = channel - first;
             const int32_t computed = (4 - skip) * multiplier;
             for (int32_t k = 0; k < computed; k++) {
-                ts_depthwise_pairs(numbers + number_words * k + 3, width, pairs,
-                                   params->along_rows ? pairs : 1, params->along_rows ? 1 : width,
-                                   is_odd, laid_out + k * pair_words);
+                ts_depthwise_pairs(numbers + number_words * k + 3, width, pairs, is_odd,
+                                   laid_out + k * pair_words);
             }
             source.row = input + first - params->pad_top * source.row_bytes;
             source.y = -params->pad_top;
             source.column = planes;
             const uint32_t *window = planes + skip;
             int8_t *band = target;
-            int32_t making = depth;
-            for (int32_t y = 0; y < params->output_h;) {
+            int32_t making = needed;
+            for (int32_t left = params->output_h; left > 0; left -= rows) {
                 ts_depthwise_planes(&source, making);
                 making = advance;
-                const int32_t left = params->output_h - y;
-                int32_t turns = 1;
-                if (params->along_rows) {
-                    lines.count = bands;
-                    lines.second_count = is_odd ? left / 2 : 0;
-                    turns = params->output_w;
-                    y = params->output_h;
-                } else {
-                    lines.count = params->output_w;
-                    lines.second_count = is_odd && left > 1 ? params->output_w : 0;
-                    y += rows;
-                }
-                const uint32_t *at = window;
-                int8_t *to = band;
-                for (; turns > 0; turns--) {
-                    lines.numbers = numbers;
-                    lines.pairs = laid_out;
-                    lines.planes = at;
-                    lines.output = to;
-                    lines.channels = multiplier == 1 ? computed : multiplier;
-                    for (int32_t k = skip; k < 4; k++) {
-                        worker(&lines);
-                        if (multiplier == 1) {
-                            break;
-                        }
-                        lines.numbers += multiplier * number_words;
-                        lines.pairs += multiplier * pair_words;
-                        lines.planes++;
-                        lines.output += multiplier;
+                lines.second_count = is_odd && left > 1 ? params->output_w : 0;
+                lines.numbers = numbers;
+                lines.pairs = laid_out;
+                lines.planes = window;
+                lines.output = band;
+                lines.channels = multiplier == 1 ? computed : multiplier;
+                for (int32_t k = skip; k < 4; k++) {
+                    worker(&lines);
+                    if (multiplier == 1) {
+                        break;
                     }
-                    at += params->stride_w * depth_bytes / 4;
-                    to += pixel_bytes;
+                    lines.numbers += multiplier * number_words;
+                    lines.pairs += multiplier * pair_words;
+                    lines.planes++;
+                    lines.output += multiplier;
                 }
                 window += advance * (TS_DEPTHWISE_COLUMN / 4);
                 band += rows * row_bytes;

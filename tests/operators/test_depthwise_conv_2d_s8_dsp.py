@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -20,18 +22,22 @@ few = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+WIDTHS = st.integers(1, 13)
 BOARDS = ["generic_m4", "generic_m33", "generic_m7"]
 
 
 @st.composite
 def depthwise(
-    draw: Draw, windows: st.SearchStrategy[Pair], strides: st.SearchStrategy[Pair]
+    draw: Draw,
+    windows: st.SearchStrategy[Pair],
+    strides: st.SearchStrategy[Pair],
+    widths: st.SearchStrategy[int] = WIDTHS,
 ) -> Case:
     """A layer whose requantization has the short form more often than not."""
     window, stride, dilation = draw(windows), draw(strides), (1, 1)
     if window != (3, 3):
         dilation = (1, draw(st.sampled_from([1, 1, 2])))
-    height, width = draw(st.integers(1, 15)), draw(st.sampled_from([1, *range(1, 13)]))
+    height, width = draw(st.integers(1, 15)), draw(widths)
     padding = draw(st.sampled_from(["SAME", "SAME", "VALID"]))
     if padding == "VALID":
         height, width = height + window[0] - 1, width + (window[1] - 1) * dilation[1]
@@ -72,10 +78,16 @@ def test_3x3_equals_reference(board: str, stride: int) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("name", ["", "_rows"])
-def test_any_equals_reference(board: str, name: str) -> None:
+def test_any_equals_reference(board: str) -> None:
     sides = st.integers(1, 5)
-    windows = st.one_of(st.tuples(sides, sides), st.tuples(st.integers(1, 12), st.just(1)))
-    steps_ = st.integers(1, 4)
-    layer = depthwise(windows, st.tuples(steps_, steps_))
-    check_on_board(layer, board, f"depthwise_conv_2d_s8_any_dsp{name}", 12)
+    layer = depthwise(st.tuples(sides, sides), st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    check_on_board(layer, board, "depthwise_conv_2d_s8_any_dsp", 12)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("widths", [[1], range(1, 13)])
+def test_rows_equals_reference(board: str, widths: Sequence[int]) -> None:
+    columns = st.tuples(st.integers(1, 15), st.just(1))
+    windows = st.one_of(columns, st.tuples(st.integers(1, 5), st.integers(1, 4)))
+    layer = depthwise(windows, st.tuples(st.just(1), st.integers(1, 3)), st.sampled_from(widths))
+    check_on_board(layer, board, "depthwise_conv_2d_s8_rows_dsp", 12)
