@@ -11,6 +11,7 @@ from tinysim.compiler.ops._window import Pads, Window
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._matrix_v6m import is_packable, padded, runs_on_v6m, stream
 from tinysim.compiler.variants._requantize_v6m import v6m_channels
+from tinysim.compiler.variants.fully_connected_s8_v6m import by_rows
 from tinysim.firmware import Target
 
 #: Pixels that are gathered before they are written.
@@ -33,10 +34,13 @@ class Conv2DV6m(Variant):
         return runs_on_v6m(target)
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
-        """Yield one, with a byte a weight."""
+        """Yield one; if filters see the whole image, another one."""
         p = {key: int(value) for key, value in call.params.items()}
         if p["filter_c"] != p["input_c"]:
             return
+        if all(p[f"filter_{a}"] == p[f"input_{a}"] for a in "hw") and _pads(p) == Pads(0, 0, 0, 0):
+            length = p["input_h"] * p["input_w"] * p["input_c"]
+            yield from by_rows(call, p["batches"], length, p["output_c"])
         channels = v6m_channels(call, call.constants[0].reshape(p["output_c"], -1))
         if channels is None or not is_packable(padded(channels.weights)):
             return

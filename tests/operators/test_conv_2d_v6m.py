@@ -101,3 +101,17 @@ def test_what_is_not_exact_is_left_to_the_portable_kernel() -> None:
 def test_pairs_of_the_smallest_weight_do_not_fit() -> None:
     assert is_packable(padded(np.array([[-128, 3, -127, -128, -128]])))
     assert not is_packable(padded(np.array([[0, 0, -128, -128, 0]])))
+
+
+@pytest.mark.parametrize("window", [(1, 1), (2, 3)])
+def test_filters_that_see_the_whole_image_are_rows(window: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    x = models.int8((2, *window, 12), 0.5, -7)
+    weights = rng.integers(-40, 40, (6, *window, 12), np.int8)
+    model = models.conv_2d(
+        x, models.constant(weights, (2.0**-9,) * 6, axis=0), None, models.int8((), 1 / 50, 3),
+        padding="VALID", stride=(1, 1), dilation=(1, 1), activation="NONE",
+    )  # fmt: skip
+    case = Case(model, ((rng.integers(-128, 127, x.shape, np.int8, endpoint=True),),))
+    for name in (NAME, "fully_connected_s8_v6m"):
+        assert len(assert_on_board([case], BOARD, name)) == 1
