@@ -52,7 +52,9 @@ ts_average_pool_2d_s8_v6m_sum(const int8_t *input, int32_t rows, int32_t columns
     uint32_t odd = 0;
     do {
         const int8_t *pixel = input;
-        const int8_t *const end = input + columns * pixel_bytes;
+        /* Registers that gcc may use with -Os, too. */
+        register const int8_t *end __asm__("r12") = input + columns * pixel_bytes;
+        register int32_t step __asm__("lr") = pixel_bytes;
         __asm__ volatile(".syntax unified\n"
                          "1: ldr r4, [%[pixel]]\n"
                          "add %[pixel], %[step]\n"
@@ -66,7 +68,7 @@ ts_average_pool_2d_s8_v6m_sum(const int8_t *input, int32_t rows, int32_t columns
                          "cmp %[pixel], %[end]\n"
                          "bne 1b\n"
                          : [pixel] "+l"(pixel), [even] "+l"(even), [odd] "+l"(odd)
-                         : [step] "h"(pixel_bytes), [end] "h"(end), [mask] "l"(0x00FF00FFU),
+                         : [step] "r"(step), [end] "r"(end), [mask] "l"(0x00FF00FFU),
                            [signs] "l"(0x80808080U)
                          : "r4", "r5", "memory", "cc");
         input += row_bytes;
