@@ -51,20 +51,31 @@ typedef struct {
 static __attribute__((noinline)) float *ts_conv_2d_f32_vfp_spread(float *to, const float *from,
                                                                   int32_t count, int32_t step)
 {
-    uint32_t words[4] = {0, 0, 0, 0};
-    int32_t i = 0;
-    for (; step == TS_CONV_2D_F32_VFP_PIXELS && i + 4 <= count; i += 4) {
-        if (from != NULL) {
-            memcpy(words, from + i, sizeof words);
+    if (from == NULL) {
+        for (; count > 0; count--) {
+            *to = 0.0F;
+            to += step;
         }
-        memcpy(to, &words[0], 4);
-        memcpy(to + TS_CONV_2D_F32_VFP_PIXELS, &words[1], 4);
-        memcpy(to + 2 * TS_CONV_2D_F32_VFP_PIXELS, &words[2], 4);
-        memcpy(to + 3 * TS_CONV_2D_F32_VFP_PIXELS, &words[3], 4);
+        return to;
+    }
+    for (; step == TS_CONV_2D_F32_VFP_PIXELS && count >= 4; count -= 4) {
+        uint32_t a;
+        uint32_t b;
+        uint32_t c;
+        uint32_t d;
+        memcpy(&a, from, 4);
+        memcpy(&b, from + 1, 4);
+        memcpy(&c, from + 2, 4);
+        memcpy(&d, from + 3, 4);
+        memcpy(to, &a, 4);
+        memcpy(to + TS_CONV_2D_F32_VFP_PIXELS, &b, 4);
+        memcpy(to + 2 * TS_CONV_2D_F32_VFP_PIXELS, &c, 4);
+        memcpy(to + 3 * TS_CONV_2D_F32_VFP_PIXELS, &d, 4);
+        from += 4;
         to += 4 * TS_CONV_2D_F32_VFP_PIXELS;
     }
-    for (; i < count; i++) {
-        *to = from != NULL ? from[i] : 0.0F;
+    for (; count > 0; count--) {
+        *to = *from++;
         to += step;
     }
     return to;
