@@ -9,6 +9,7 @@ from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.ops._overlap import window_overlap
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._vfp import LANES, has_fpu, is_for, window_of
+from tinysim.compiler.variants.conv_2d_f32_vfp import convolution
 from tinysim.firmware import Target
 
 #: Cycles of a Cortex-M4 for a product of three pixels at a time, of one, and for an output of
@@ -26,10 +27,15 @@ class DepthwiseConv2DF32Vfp(Variant):
         return has_fpu(target)
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
-        """Yield the one that there is, if channels are their own and fill registers."""
+        """Yield a convolution if there is one input channel, else the one for a multiplier of 1."""
         params = call.params
         channels = int(params["input_c"])
-        if params["depth_multiplier"] != 1 or channels < LANES or not is_for(call):
+        if not is_for(call):
+            return
+        if channels == 1:
+            outputs = int(params["depth_multiplier"])
+            yield convolution(call, call.constants[0].reshape(-1, outputs).T)
+        if params["depth_multiplier"] != 1 or channels < LANES:
             return
         has_trios = _has_trios(params)
         x, out = call.inputs[0], call.outputs[0]

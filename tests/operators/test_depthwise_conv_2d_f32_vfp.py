@@ -88,6 +88,17 @@ def test_windows_that_see_nothing_but_padding() -> None:
     assert len(assert_on_board(cases, "generic_m4", NAME)) == len(cases)
 
 
+def test_one_channel_is_a_convolution() -> None:
+    layers, cases = Layers(7), []
+    for outputs in (1, 3, 8):
+        for padding, stride in (("SAME", (2, 1)), ("VALID", (1, 1))):
+            weights = layers.weights((1, 4, 3, outputs), 3, FINITE)
+            x = models.float32((2, 9, 5, 1))
+            model = models.depthwise_conv_2d(x, *weights, padding=padding, stride=stride)
+            cases.append(layers.case(model, x.shape, ODD))
+    assert len(assert_on_board(cases, "generic_m4", "conv_2d_f32_vfp")) == len(cases)
+
+
 @pytest.mark.parametrize("channels", [8, 20, 6])
 @pytest.mark.parametrize("width", [5, 8])
 def test_outputs_lie_over_inputs_in_both_directions(
