@@ -4,7 +4,7 @@
  *
  * Behind a ReLU half of the inputs or more stand for zero. Pairs of them that both do are left
  * out, once for all channels: their weights are not even read, which is what takes longest where
- * flash is slow. So the time depends on the input; with no zero it is an eighth more than what
+ * flash is slow. So the time depends on the input; with no zero it is a sixth more than what
  * ts_fully_connected_dsp() takes.
  */
 #ifndef TS_FULLY_CONNECTED_SPARSE_DSP_H
