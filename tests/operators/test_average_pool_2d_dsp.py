@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case
-from tests.operators.on_board import _read, assert_on_board
+from tests.operators.on_board import assert_on_board, read
 from tests.operators.test_pool import pools
 from tests.tflite_models import Array
 from tinysim.boards import load_board
@@ -96,7 +96,7 @@ def test_equals_the_reference() -> None:
 def test_windows_that_may_overflow_are_refused() -> None:
     target = load_core(load_board("generic_m4").core).target
     for window, names in (((16, 16), [NAME]), ((257, 1), []), ((17, 16), [])):
-        (node,) = _read(pool((*window, 4), window).model).nodes
+        (node,) = read(pool((*window, 4), window).model).nodes
         (call,) = node.op.lower(node.inputs, node.outputs)
         assert [c.name for c in candidates(call, target)] == [*names, "average_pool_2d_s8"]
         wide = replace(call, params={**call.params, "count": 300})
