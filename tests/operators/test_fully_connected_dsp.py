@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests import tflite_models as models
 from tests.operators.harness import Case
 from tests.operators.on_board import assert_on_board, read
 from tests.operators.test_fully_connected import products
+from tests.operators.weights import SEEDS, ZERO_POINTS
 from tests.tflite_models import Array
 from tinysim.boards import load_board
 from tinysim.compiler.ops import KernelCall
@@ -110,15 +112,50 @@ def test_shapes(board: str, name: str, cases: Sequence[Case]) -> None:
     assert len(assert_on_board(cases, board, name)) == len(cases)
 
 
+#: What each kernel is for, drawn.
+DRAWN: dict[str, dict[str, Any]] = {
+    NAMES[0]: {"zero_points": st.tuples(ZERO_POINTS, ZERO_POINTS)},
+    NAMES[1]: {
+        "zero_points": st.tuples(ZERO_POINTS, st.integers(-90, 90)),
+        "activation": st.sampled_from(["RELU", "RELU6", "RELU_N1_TO_1"]),
+        "per_channel": st.booleans(),
+    },
+    NAMES[2]: {
+        "zero_points": st.tuples(st.just(-128), ZERO_POINTS),
+        "zeros": st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    },
+}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_the_reference(name: str) -> None:
+    drawn = st.builds(
+        product,
+        st.integers(1, 40),
+        st.integers(1, 20),
+        SEEDS,
+        batches=st.integers(1, 3),
+        ends=st.booleans(),
+        **DRAWN[name],
+    )
+
+    @settings(deadline=None, max_examples=3)
+    @given(cases=st.lists(drawn, min_size=16, max_size=16))
+    def check(cases: list[Case]) -> None:
+        assert len(assert_on_board(cases, "generic_m4", name)) == len(cases)
+
+    check()
+
+
+def test_any_product() -> None:
+    """Scales far off the usual ones, too; most of the draws are for one of the kernels."""
     taken = 0
 
     @settings(deadline=None, max_examples=3)
     @given(cases=st.lists(products("int8"), min_size=24, max_size=24))
     def check(cases: list[Case]) -> None:
         nonlocal taken
-        taken += len(assert_on_board(cases, "generic_m4", name))
+        taken += sum(len(assert_on_board(cases, "generic_m4", name)) for name in NAMES)
 
     check()
     assert taken > 0
