@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._vfp import (
+    LANES,
     ROW_OUTPUT,
     ROW_PRODUCT,
     TURN,
@@ -28,10 +29,10 @@ class FullyConnectedF32Vfp(Variant):
         return has_fpu(target)
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
-        """Yield the one that there is."""
-        if not is_for(call):
-            return
+        """Yield the one that there is, unless most of a turn would be computed for nothing."""
         count, channels = int(call.params["in_features"]), int(call.params["out_features"])
+        if channels < LANES or not is_for(call):
+            return
         rows = call.constants[0].reshape(channels, count)
         name = "fully_connected_f32_vfp"
         tuned = KernelCall(

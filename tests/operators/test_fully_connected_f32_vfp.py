@@ -19,7 +19,7 @@ NAME = "fully_connected_f32_vfp"
 #: Rows, features, outputs.
 SHAPES = [
     *((1, count, 8) for count in range(1, 14)),
-    *((1, 5, outputs) for outputs in range(1, 26)),
+    *((1, 5, outputs) for outputs in range(4, 26)),
     *((batches, 7, 11) for batches in (2, 3, 6)),
 ]
 
@@ -49,6 +49,17 @@ def test_all_shapes(board: str, activation: str) -> None:
 def test_odd_numbers(activation: str) -> None:
     cases = own_cases(2, activation, ODD, FINITE)
     assert len(assert_on_board(cases, "generic_m4", NAME)) == len(SHAPES)
+
+
+def test_few_outputs_are_left_to_the_portable_kernel() -> None:
+    x, layers, cases = models.float32((1, 9)), Layers(3), []
+    for outputs in (1, 2, 3):
+        filter_, bias, out = layers.weights((outputs, 9), 0)
+        options = {"FusedActivationFunction": "NONE"}
+        ends = (x, filter_, bias)
+        model = models.single("FULLY_CONNECTED", ends, replace(out, shape=(1, outputs)), options)
+        cases.append(layers.case(model, x.shape))
+    assert assert_on_board(cases, "generic_m4", NAME) == {}
 
 
 def test_equals_the_reference() -> None:
