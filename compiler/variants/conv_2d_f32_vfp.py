@@ -63,6 +63,7 @@ def convolution(call: KernelCall, rows: Array) -> Candidate:
         input_offsets=call.input_offsets,
         output_offsets=call.output_offsets,
         overlaps={} if rule is None else {0: rule},
+        passes=-(-pixels // PIXELS),
     )
     lanes = -(-channels // LANES) * LANES
     cycles = pixels * (lanes * (count * TILE_PRODUCT + TILE_OUTPUT) + count * COPY)
