@@ -164,6 +164,17 @@ def _starts(stairs: _Staircase, slope: Array, shift: Array, power: Array) -> tup
     return is_good, start
 
 
+def line_bytes(lines: Line, small: tuple[str, ...]) -> Array:
+    """Return lines as the kernels read them: start, fraction, whole and ``small`` numbers."""
+    parts = [
+        (lines.start.astype("<i4"), 4),
+        (lines.fraction.astype("<u2"), 2),
+        (lines.whole.astype("<u2"), 2),
+        *((getattr(lines, name).astype(np.int8), 1) for name in small),
+    ]
+    return np.concatenate([part.view(np.int8).reshape(-1, size) for part, size in parts], axis=1)
+
+
 def runs_on_v6m(target: Target) -> bool:
     """Whether a core has Armv6-M and nothing else."""
     return not target.has_dsp and target.mcpu in ("cortex-m0", "cortex-m0plus")

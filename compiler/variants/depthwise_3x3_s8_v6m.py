@@ -10,7 +10,7 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall, Overlap
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise_v6m import Axis, axes, line_params, may_lie_in_place
-from tinysim.compiler.variants._line_v6m import channel_lines, runs_on_v6m
+from tinysim.compiler.variants._line_v6m import channel_lines, line_bytes, runs_on_v6m
 from tinysim.firmware import Target
 
 #: Bytes of a channel: start, fraction, whole, nine weights, shift.
@@ -37,9 +37,7 @@ class Depthwise3x3(Variant):
             return
         weights = call.constants[0].reshape(3, 3, -1)
         packed = np.zeros((weights.shape[2], ROW_BYTES), np.int8)
-        packed[:, :4] = lines.start.astype("<i4").view(np.int8).reshape(-1, 4)
-        packed[:, 4:6] = lines.fraction.astype("<u2").view(np.int8).reshape(-1, 2)
-        packed[:, 6:8] = lines.whole.astype("<u2").view(np.int8).reshape(-1, 2)
+        packed[:, :8] = line_bytes(lines, ())
         packed[:, 17] = lines.shift
         rows, columns = axes(call)
         ways = [(rows, columns, weights), (columns, rows, weights.swapaxes(0, 1))]

@@ -10,11 +10,15 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall, Overlap
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise_v6m import Axis, axes, line_params, may_lie_in_place
-from tinysim.compiler.variants._line_v6m import Line, channel_lines, runs_on_v6m
+from tinysim.compiler.variants._line_v6m import channel_lines, line_bytes, runs_on_v6m
+from tinysim.compiler.variants._requantize_v6m import v6m_channels
 from tinysim.firmware import Target
 
 #: Scratch that is always worth it; and the part of input and output that more may be.
 FREE_BYTES, SHARE = 1024, 1 / 4
+
+#: Bytes of a channel's line.
+LINE_BYTES = 10
 
 #: What the portable kernel takes for an output and for a product, where it is fastest.
 PORTABLE_OUTPUT_CYCLES, PORTABLE_PRODUCT_CYCLES = 110, 11
@@ -33,8 +37,8 @@ class Depthwise(Variant):
         """Take filters whose sums become outputs along lines."""
         if call.params["filter_offset"] or not call.outputs[0].elements:
             return
-        lines = channel_lines(call, may_drop=True)
-        if lines is None:
+        constants = _constants(call)
+        if constants is None:
             return
         rows, columns = axes(call)
         weights = call.constants[0].reshape(rows.filter, columns.filter, -1)
@@ -46,8 +50,9 @@ class Depthwise(Variant):
         )
         cycles = _cycles(call, outer, inner, band)
         if _words(outer, inner, band) < 2**16 and cycles < _portable_cycles(call, turned):
-            packed = _packed(lines, turned)
-            tuned = _call(call, outer, inner, band, packed)
+            packed = _packed(constants, turned)
+            is_wide = constants.shape[1] != LINE_BYTES
+            tuned = _call(call, outer, inner, band, packed, is_wide)
             yield Candidate("depthwise_s8_v6m", tuned, cycles)
 
 
@@ -77,21 +82,32 @@ def _band(call: KernelCall, outer: Axis, inner: Axis) -> int:
     return max(found, default=1)
 
 
-def _packed(lines: Line, weights: Array) -> Array:
-    """Return the channels' constants, in whole words."""
+def _constants(call: KernelCall) -> Array | None:
+    """Return what stands before each channel's weights, as bytes, if the sums can be requantized.
+
+    Lines of 10 bytes, where they reach; else the bias and the words of ``requantize_v6m.h``.
+    """
+    if (lines := channel_lines(call, may_drop=True)) is not None:
+        return line_bytes(lines, ("shift", "drop"))
+    weights = call.constants[0].reshape(-1, len(call.constants[1]))
+    wide = v6m_channels(call, weights.T)
+    if wide is None or wide.limit or (wide.weights != weights.T).any():
+        return None
+    words = np.stack([wide.bias.astype(np.int32), wide.low, wide.high], axis=1)
+    return words.astype("<i4").view(np.int8)
+
+
+def _packed(constants: Array, weights: Array) -> Array:
+    """Return the channels' constants and weights, in whole words."""
     by_channel = weights.reshape(-1, weights.shape[2]).T
-    channels, taps = by_channel.shape
-    packed = np.zeros((channels, -(-(10 + taps) // 4) * 4), np.int8)
-    packed[:, :4] = lines.start.astype("<i4").view(np.int8).reshape(-1, 4)
-    packed[:, 4:6] = lines.fraction.astype("<u2").view(np.int8).reshape(-1, 2)
-    packed[:, 6:8] = lines.whole.astype("<u2").view(np.int8).reshape(-1, 2)
-    packed[:, 8] = lines.shift
-    packed[:, 9] = lines.drop
-    packed[:, 10 : 10 + taps] = by_channel
-    return packed
+    used = constants.shape[1] + by_channel.shape[1]
+    rest = np.zeros((len(by_channel), -used % 4), np.int8)
+    return np.concatenate([constants, by_channel, rest], axis=1)
 
 
-def _call(call: KernelCall, outer: Axis, inner: Axis, band: int, packed: Array) -> KernelCall:
+def _call(
+    call: KernelCall, outer: Axis, inner: Axis, band: int, packed: Array, is_wide: bool
+) -> KernelCall:
     """Return the tuned call, with lines along ``inner``."""
     run = _run(inner)
     down, along = np.ogrid[: outer.filter, : inner.filter]
@@ -106,6 +122,7 @@ def _call(call: KernelCall, outer: Axis, inner: Axis, band: int, packed: Array) 
         "run_words": run,
         "taps": offsets.size,
         "row_bytes": packed.shape[1],
+        "is_wide": int(is_wide),
         "padding": -call.params["input_offset"],
         "output_offset": call.params["output_offset"],
         "activation_min": call.params["activation_min"],

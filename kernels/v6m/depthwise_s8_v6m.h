@@ -6,7 +6,8 @@
  * of pixels that outputs are several apart of, those of one remainder stand together. Then each
  * weight meets the words of four neighbouring outputs, which stand side by side, at a distance
  * that a table of the filter's positions holds. Sums become outputs along a line that
- * compiler/variants/_line_v6m.py has found to be exact.
+ * compiler/variants/_line_v6m.py has found to be exact; or, where sums of large filters reach too
+ * far for that, as in requantize_v6m.h.
  *
  * Lines are rows of the image, or columns. All of a channel's input is spread before its output is
  * written, which may lie in its place; or the image is computed in bands of lines.
@@ -15,6 +16,8 @@
 #define TS_DEPTHWISE_S8_V6M_H
 
 #include <stdint.h>
+
+#include "requantize_v6m.h"
 
 /** Parameters of ts_depthwise_s8_v6m(). */
 typedef struct {
@@ -40,6 +43,7 @@ typedef struct {
     int32_t run_words;      /**< words of a line in scratch with one remainder */
     int32_t taps;           /**< positions of the filter, > 0 */
     int32_t row_bytes;      /**< bytes of a channel's constants */
+    int32_t is_wide;        /**< 1: sums are requantized as in requantize_v6m.h; else 0 */
     int32_t padding;        /**< zero point of the input, [-128, 127] */
     int32_t output_offset;  /**< zero point of the output, [-128, 127] */
     int32_t activation_min; /**< [-128, 127] */
@@ -94,22 +98,101 @@ static __attribute__((noinline)) void ts_depthwise_s8_v6m_spread(int32_t *words,
                      : "r4", "r5", "r6", "memory", "cc");
 }
 
+/* The constants of a channel whose sums become outputs along a line. */
+#define TS_TAPS_LINE                                                                               \
+    "ldr r3, [r2, #0]\n str r3, [sp, #48]\n"                                                       \
+    "ldrh r3, [r2, #4]\n str r3, [sp, #0]\n"                                                       \
+    "ldrh r3, [r2, #6]\n str r3, [sp, #4]\n"                                                       \
+    "ldrb r3, [r2, #9]\n str r3, [sp, #12]\n"                                                      \
+    "ldrb r3, [r2, #8]\n str r3, [sp, #8]\n"                                                       \
+    "subs r3, #1\n ldr r4, [r0, #40]\n lsls r4, r3\n rsbs r4, r4, #0\n mov lr, r4\n"
+
 /* What a sum in r3 becomes, stored at r0. r1 fraction, r2 whole, r5 shift, r6 drop, r7 step; r8
  * start, lr less the middle. */
-#define TS_TAPS_OUTPUT                                                                             \
+#define TS_TAPS_LINE_OUTPUT                                                                        \
     "movs r4, r1\n muls r4, r3\n asrs r4, r4, #14\n muls r3, r2\n adds r3, r4\n add r3, r8\n"      \
     "mov r4, lr\n adds r4, r3\n asrs r4, r4, #31\n lsls r4, r6\n adds r3, r4\n"                    \
-    "asrs r3, r5\n asrs r4, r3, #31\n bics r3, r4\n"                                               \
+    "asrs r3, r5\n" TS_TAPS_STORE
+
+/* Those of a channel with wide sums; and what becomes of these: r2 high, r5 offset, r7 step; r8
+ * bias; the low word is read again each time. */
+#define TS_TAPS_WIDE                                                                               \
+    "ldr r3, [r2, #0]\n str r3, [sp, #48]\n"                                                       \
+    "ldr r3, [r2, #4]\n str r3, [sp, #0]\n"                                                        \
+    "ldr r3, [r2, #8]\n str r3, [sp, #4]\n"                                                        \
+    "ldr r3, [r0, #40]\n asrs r3, r3, #1\n str r3, [sp, #8]\n"
+#define TS_TAPS_WIDE_OUTPUT                                                                        \
+    "add r3, r8\n ldr r1, [sp, #0]\n"                                                              \
+    TS_V6M_SCALE("r3", "r1", "r2", "r4") TS_V6M_ROUND("r3", "r1", "r2", "r4", "r5")                \
+    "movs r3, r4\n" TS_TAPS_STORE
+
+/* Limits of the activation. */
+#define TS_TAPS_STORE                                                                              \
+    "asrs r4, r3, #31\n bics r3, r4\n"                                                             \
     "ldr r4, [sp, #16]\n cmp r3, r4\n bls 1f\n movs r3, r4\n"                                      \
     "1: ldr r4, [sp, #20]\n adds r3, r4\n strb r3, [r0]\n adds r0, r7\n"
 
+/*
+ * The stack: 0 fraction, 4 whole, 8 shift, 12 drop (or 0 low, 4 high, 8 offset), 16 most, 20 least,
+ * 24 end of the output's line, 28 lines left, 32 the plane, 36 next line of words, 40 next line of
+ * the output, 44 words of the next four outputs, 48 start or bias, 52 the output, 56 the table, 60
+ * step of the output.
+ */
+#define TS_TAPS_CHANNEL(read, first, output)                                                       \
+    ".syntax unified\n"                                                                            \
+    "sub sp, #64\n"                                                                                \
+    "str r0, [sp, #32]\n str r1, [sp, #40]\n" read                                                 \
+    "ldr r3, [r0, #32]\n str r3, [sp, #16]\n"                                                      \
+    "ldr r3, [r0, #36]\n str r3, [sp, #20]\n"                                                      \
+    "ldr r3, [r0, #8]\n str r3, [sp, #28]\n"                                                       \
+    "ldr r3, [r0, #0]\n str r3, [sp, #36]\n"                                                       \
+    "ldr r3, [r0, #20]\n str r3, [sp, #60]\n"                                                      \
+    "ldr r5, [r0, #28]\n mov r12, r5\n"                                                            \
+    "ldr r3, [r0, #24]\n str r3, [sp, #56]\n"                                                      \
+    "movs r4, #" first "\n"                                                                        \
+    "2: ldrsb r6, [r2, r4]\n str r6, [r3, #4]\n adds r3, #8\n adds r4, #1\n"                       \
+    "cmp r3, r5\n blo 2b\n"                                                                        \
+    /* A line of outputs. */                                                                       \
+    "3: ldr r0, [sp, #32]\n"                                                                       \
+    "ldr r7, [sp, #36]\n ldr r1, [r0, #4]\n adds r1, r7\n str r1, [sp, #36]\n"                     \
+    "ldr r1, [sp, #40]\n str r1, [sp, #52]\n"                                                      \
+    "ldr r2, [r0, #16]\n adds r2, r1\n str r2, [sp, #40]\n"                                        \
+    "ldr r2, [r0, #12]\n ldr r3, [r0, #20]\n muls r2, r3\n adds r2, r1\n str r2, [sp, #24]\n"      \
+    /* Four outputs. */                                                                            \
+    "4: movs r0, #0\n mov r8, r0\n mov r9, r0\n mov r10, r0\n mov r11, r0\n"                       \
+    "ldr r0, [sp, #56]\n"                                                                          \
+    ".balign 4\n"                                                                                  \
+    "5: ldm r0!, {r1, r2}\n adds r1, r7\n"                                                         \
+    "ldm r1!, {r3, r4, r5, r6}\n"                                                                  \
+    "muls r3, r2\n add r8, r3\n muls r4, r2\n add r9, r4\n"                                        \
+    "muls r5, r2\n add r10, r5\n muls r6, r2\n add r11, r6\n"                                      \
+    "cmp r0, r12\n bne 5b\n"                                                                       \
+    "adds r7, #16\n str r7, [sp, #44]\n"                                                           \
+    "mov r1, sp\n ldm r1, {r1, r2, r5, r6}\n"                                                      \
+    "ldr r0, [sp, #52]\n ldr r7, [sp, #60]\n"                                                      \
+    "mov r3, r8\n ldr r4, [sp, #48]\n mov r8, r4\n" output                                         \
+    "mov r3, r9\n ldr r4, [sp, #24]\n mov r9, r4\n"                                                \
+    "cmp r0, r9\n beq 6f\n" output                                                                 \
+    "cmp r0, r9\n beq 6f\n mov r3, r10\n" output                                                   \
+    "cmp r0, r9\n beq 6f\n mov r3, r11\n" output                                                   \
+    "cmp r0, r9\n beq 6f\n"                                                                        \
+    "str r0, [sp, #52]\n ldr r7, [sp, #44]\n b 4b\n"                                               \
+    "6: ldr r3, [sp, #28]\n subs r3, #1\n str r3, [sp, #28]\n beq 7f\n"                            \
+    "b 3b\n"                                                                                       \
+    "7: add sp, #64\n"
+
+#define TS_TAPS_BODY(text)                                                                         \
+    register const ts_depthwise_s8_v6m_plane *r0 __asm__("r0") = plane;                            \
+    register int8_t *r1 __asm__("r1") = output;                                                    \
+    register const int8_t *r2 __asm__("r2") = channel;                                             \
+    __asm__ volatile(text                                                                          \
+                     : "+r"(r0), "+r"(r1), "+r"(r2)                                                \
+                     :                                                                             \
+                     : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr",        \
+                       "memory", "cc")
+
 /**
  * @brief The outputs of one channel in one band, from words.
- *
- * The stack: 0 fraction, 4 whole, 8 shift, 12 drop, 16 most, 20 least, 24 end of the output's line,
- * 28 lines left, 32 the plane, 36 next line of words, 40 next line of the output, 44 words of the
- * next four outputs, 48 start, 52 the output, 56 the table, 60 step of the output.
- *
  * @param[in,out] plane the layer; weights are written to its table
  * @param[out] output the channel's first output of the band
  * @param[in] channel start (4 bytes), fraction, whole (2 each), shift, drop (1 each), the weights
@@ -118,60 +201,15 @@ static __attribute__((noinline)) void
 ts_depthwise_s8_v6m_channel(const ts_depthwise_s8_v6m_plane *plane, int8_t *output,
                             const int8_t *channel)
 {
-    register const ts_depthwise_s8_v6m_plane *r0 __asm__("r0") = plane;
-    register int8_t *r1 __asm__("r1") = output;
-    register const int8_t *r2 __asm__("r2") = channel;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "sub sp, #64\n"
-        "str r0, [sp, #32]\n str r1, [sp, #40]\n"
-        "ldr r3, [r2, #0]\n str r3, [sp, #48]\n"
-        "ldrh r3, [r2, #4]\n str r3, [sp, #0]\n"
-        "ldrh r3, [r2, #6]\n str r3, [sp, #4]\n"
-        "ldrb r3, [r2, #9]\n str r3, [sp, #12]\n"
-        "ldrb r3, [r2, #8]\n str r3, [sp, #8]\n"
-        "subs r3, #1\n ldr r4, [r0, #40]\n lsls r4, r3\n rsbs r4, r4, #0\n mov lr, r4\n"
-        "ldr r3, [r0, #32]\n str r3, [sp, #16]\n"
-        "ldr r3, [r0, #36]\n str r3, [sp, #20]\n"
-        "ldr r3, [r0, #8]\n str r3, [sp, #28]\n"
-        "ldr r3, [r0, #0]\n str r3, [sp, #36]\n"
-        "ldr r3, [r0, #20]\n str r3, [sp, #60]\n"
-        "ldr r5, [r0, #28]\n mov r12, r5\n"
-        "ldr r3, [r0, #24]\n str r3, [sp, #56]\n"
-        "movs r4, #10\n"
-        "2: ldrsb r6, [r2, r4]\n str r6, [r3, #4]\n adds r3, #8\n adds r4, #1\n"
-        "cmp r3, r5\n blo 2b\n"
-        /* A line of outputs. */
-        "3: ldr r0, [sp, #32]\n"
-        "ldr r7, [sp, #36]\n ldr r1, [r0, #4]\n adds r1, r7\n str r1, [sp, #36]\n"
-        "ldr r1, [sp, #40]\n str r1, [sp, #52]\n"
-        "ldr r2, [r0, #16]\n adds r2, r1\n str r2, [sp, #40]\n"
-        "ldr r2, [r0, #12]\n ldr r3, [r0, #20]\n muls r2, r3\n adds r2, r1\n str r2, [sp, #24]\n"
-        /* Four outputs. */
-        "4: movs r0, #0\n mov r8, r0\n mov r9, r0\n mov r10, r0\n mov r11, r0\n"
-        "ldr r0, [sp, #56]\n"
-        ".balign 4\n"
-        "5: ldm r0!, {r1, r2}\n adds r1, r7\n"
-        "ldm r1!, {r3, r4, r5, r6}\n"
-        "muls r3, r2\n add r8, r3\n muls r4, r2\n add r9, r4\n"
-        "muls r5, r2\n add r10, r5\n muls r6, r2\n add r11, r6\n"
-        "cmp r0, r12\n bne 5b\n"
-        "adds r7, #16\n str r7, [sp, #44]\n"
-        "mov r1, sp\n ldm r1, {r1, r2, r5, r6}\n"
-        "ldr r0, [sp, #52]\n ldr r7, [sp, #60]\n"
-        "mov r3, r8\n ldr r4, [sp, #48]\n mov r8, r4\n" TS_TAPS_OUTPUT
-        "mov r3, r9\n ldr r4, [sp, #24]\n mov r9, r4\n"
-        "cmp r0, r9\n beq 6f\n" TS_TAPS_OUTPUT
-        "cmp r0, r9\n beq 6f\n mov r3, r10\n" TS_TAPS_OUTPUT
-        "cmp r0, r9\n beq 6f\n mov r3, r11\n" TS_TAPS_OUTPUT
-        "cmp r0, r9\n beq 6f\n"
-        "str r0, [sp, #52]\n ldr r7, [sp, #44]\n b 4b\n"
-        "6: ldr r3, [sp, #28]\n subs r3, #1\n str r3, [sp, #28]\n beq 7f\n"
-        "b 3b\n"
-        "7: add sp, #64\n"
-        : "+r"(r0), "+r"(r1), "+r"(r2)
-        :
-        : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "memory", "cc");
+    TS_TAPS_BODY(TS_TAPS_CHANNEL(TS_TAPS_LINE, "10", TS_TAPS_LINE_OUTPUT));
+}
+
+/** ts_depthwise_s8_v6m_channel(); before the weights stand bias, low and high word, 4 bytes each */
+static __attribute__((noinline)) void
+ts_depthwise_s8_v6m_wide(const ts_depthwise_s8_v6m_plane *plane, int8_t *output,
+                         const int8_t *channel)
+{
+    TS_TAPS_BODY(TS_TAPS_CHANNEL(TS_TAPS_WIDE, "12", TS_TAPS_WIDE_OUTPUT));
 }
 
 /** Lay `count` words of padding. */
@@ -258,7 +296,11 @@ ts_depthwise_s8_v6m(const ts_depthwise_s8_v6m_params *params, const int8_t *inpu
                     params, image + c, line * params->stride - params->pad_lines,
                     (plane.lines - 1) * params->stride + params->extent, words);
                 for (int32_t k = 0; k < params->multiplier; k++) {
-                    ts_depthwise_s8_v6m_channel(&plane, made, channel);
+                    if (params->is_wide) {
+                        ts_depthwise_s8_v6m_wide(&plane, made, channel);
+                    } else {
+                        ts_depthwise_s8_v6m_channel(&plane, made, channel);
+                    }
                     made++;
                     channel += params->row_bytes;
                 }

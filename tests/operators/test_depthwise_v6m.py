@@ -20,6 +20,8 @@ from tests.operators.weights import (
     steps,
 )
 from tests.tflite_models import Pair
+from tinysim.compiler.graph import Array
+from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import depthwise_s8_v6m
 
 BOARD = "generic_m0plus"
@@ -97,3 +99,27 @@ def test_any_filter(free_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     check()
     assert taken >= 16
+
+
+def test_large_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that reach too far for lines."""
+    monkeypatch.setattr(depthwise_s8_v6m, "PORTABLE_OUTPUT_CYCLES", 10**6)
+    taken, wide = 0, []
+    constants = depthwise_s8_v6m._constants
+
+    def watched(call: KernelCall) -> Array | None:
+        found = constants(call)
+        wide.append(found is not None and found.shape[1] != depthwise_s8_v6m.LINE_BYTES)
+        return found
+
+    monkeypatch.setattr(depthwise_s8_v6m, "_constants", watched)
+    cases = convolutions(st.just((9, 8)), STEPS, ACTIVATIONS, st.just((1, 1)))
+
+    @examples
+    @given(cases=st.lists(cases, min_size=4, max_size=4))
+    def check(cases: list[Case]) -> None:
+        nonlocal taken
+        taken += len(assert_on_board(cases, BOARD, "depthwise_s8_v6m"))
+
+    check()
+    assert taken >= 6 and any(wide)
