@@ -136,12 +136,8 @@ typedef struct {
     "smlad r7, r10, lr, r7\n"                                                                      \
     "bne 40b\n"                                                                                    \
     "ldr.w r3, [sp, #24]\n"                                                                        \
-    "ldr.w r8, [sp, #56]\n"                                                                        \
-    "ldr.w r2, [sp, #48]\n"                                                                        \
     "subs r3, #1\n"                                                                                \
-    "str.w r3, [sp, #24]\n"                                                                        \
-    "add.w r0, r0, r8\n"                                                                           \
-    "bne 30b\n"                                                                                    \
+    "bne 60f\n"                                                                                    \
     "ldr.w r8, [sp, #4]\n"                                                                         \
     "ldr.w r9, [sp, #8]\n"                                                                         \
     "ldr.w r10, [sp, #28]\n"                                                                       \
@@ -160,6 +156,12 @@ typedef struct {
     "add.w r11, r11, r12, lsl #1\n"                                                                \
     "str.w r11, [sp, #64]\n"                                                                       \
     "b 20b\n"                                                                                      \
+    /* The filter's next column. */                                                                \
+    "60: ldr.w r8, [sp, #56]\n"                                                                    \
+    "ldr.w r2, [sp, #48]\n"                                                                        \
+    "str.w r3, [sp, #24]\n"                                                                        \
+    "add.w r0, r0, r8\n"                                                                           \
+    "b 30b\n"                                                                                      \
     "50: strb.w r4, [r11]\n"                                                                       \
     "adds r2, #2\n"                                                                                \
     "it ge\n"                                                                                      \

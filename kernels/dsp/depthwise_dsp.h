@@ -150,12 +150,17 @@ TS_DEPTHWISE_SHARED void ts_depthwise_close_up(int8_t *output, int32_t images, i
             const int8_t *end = output + row_bytes;
             /* Nothing is written that has not been read. */
             while (end - output >= 16) {
-                const uint32_t words[4] = {ts_load_word(from), ts_load_word(from + 4),
-                                           ts_load_word(from + 8), ts_load_word(from + 12)};
-                __asm__ volatile("" ::: "memory");
-                memcpy(output, words, sizeof words);
-                from += 16;
-                output += 16;
+                __asm__ volatile("ldr r4, [%0], #16\n"
+                                 "ldr r5, [%0, #-12]\n"
+                                 "ldr r6, [%0, #-8]\n"
+                                 "ldr r7, [%0, #-4]\n"
+                                 "str r4, [%1], #16\n"
+                                 "str r5, [%1, #-12]\n"
+                                 "str r6, [%1, #-8]\n"
+                                 "str r7, [%1, #-4]\n"
+                                 : "+r"(from), "+r"(output)
+                                 :
+                                 : "r4", "r5", "r6", "r7", "memory");
             }
             while (output < end) {
                 *output++ = *from++;

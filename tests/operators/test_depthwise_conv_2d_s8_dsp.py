@@ -91,3 +91,26 @@ def test_rows_equals_reference(board: str, widths: Sequence[int]) -> None:
     windows = st.one_of(columns, st.tuples(st.integers(1, 5), st.integers(1, 4)))
     layer = depthwise(windows, st.tuples(st.just(1), st.integers(1, 3)), st.sampled_from(widths))
     check_on_board(layer, board, "depthwise_conv_2d_s8_rows_dsp", 12)
+
+
+@st.composite
+def covering(draw: Draw) -> Case:
+    """A layer whose filter covers the image."""
+    window = (draw(st.integers(1, 15)), draw(st.integers(1, 3)))
+    shape = (draw(st.integers(1, 2)), *window, draw(st.integers(4, 11)))
+    x = models.int8(shape, 0.1, draw(ZERO_POINTS))
+    filter_ = (1, *window, shape[3])
+    model = models.depthwise_conv_2d(
+        x,
+        *draw(layers("int8", x, filter_, axis=3, needs_bias=True)),
+        padding="VALID",
+        stride=(1, 1),
+        dilation=(1, 1),
+        activation=draw(ACTIVATIONS),
+    )
+    return draw(steps(model, x))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_one_equals_reference(board: str) -> None:
+    check_on_board(covering(), board, "depthwise_conv_2d_s8_one_dsp", 12)
