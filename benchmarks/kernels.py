@@ -22,7 +22,7 @@ from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
 from tinysim.compiler.variants import Variant
-from tinysim.simulator.cores import load_core
+from tinysim.simulator.cores import core_names, load_core
 from tinysim.simulator.profile import Counters, Profile
 
 CORES = ("generic_m4", "generic_m0plus")
@@ -46,6 +46,19 @@ def main() -> None:
                 print(line, flush=True)
     if arguments.write is not None:
         _put(arguments.write, text)
+
+
+def kernels(folder: Path) -> Rows:
+    """Yield the tuned kernels, what they take the place of, and the cores that run them."""
+    targets = {name: load_core(name).target for name in core_names()}
+    yield from _head("Tuned kernels", "kernel", "in place of", "cores", "takes")
+    for portable, variants in sorted(Variant._registry.items()):
+        for variant in variants:
+            name = type(variant).__module__.rpartition(".")[2]
+            fit = ", ".join(core for core, target in targets.items() if variant.runs_on(target))
+            does = (type(variant).__doc__ or "").splitlines()[0].rstrip(".")
+            yield _row(f"`{name}`", f"`{portable}`", fit, does)
+    yield ""
 
 
 def totals(folder: Path) -> Rows:
@@ -157,6 +170,7 @@ def floats(folder: Path) -> Rows:
 
 
 TABLES = {
+    "kernels": kernels,
     "totals": totals,
     "layers": layers,
     "boards": boards,

@@ -16,9 +16,18 @@ from tests.conftest import ROOT
 from tinysim.boards import board_names
 from tinysim.cli import app
 from tinysim.compiler.toolchain import compiler_version
+from tinysim.compiler.variants import Variant
 
 README = (ROOT / "README.md").read_text()
 CONSOLE = re.findall(r"```console\n\$ (tinysim [^\n]+)\n(.*?)```", README, re.DOTALL)
+#: Commands of the documents that are shown without what they print.
+SHELL = [
+    line
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("tinysim ")
+]
 
 
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[c for c, _ in CONSOLE])
@@ -31,6 +40,22 @@ def test_readme_shows_what_the_command_prints(command: str, shown: str) -> None:
     )  # fmt: skip
     printed = "\n".join(line.rstrip() for line in result.stdout.splitlines())
     assert printed.strip() == shown.strip()
+
+
+@pytest.mark.parametrize("command", SHELL)
+def test_commands_in_documents_run(command: str, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", *command.split()], capture_output=True, text=True, cwd=ROOT,
+        check=True, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+
+def test_every_tuned_kernel_is_in_its_document() -> None:
+    document = (ROOT / "docs" / "kernels.md").read_text()
+    for variant in (variant for variants in Variant._registry.values() for variant in variants):
+        assert f"`{type(variant).__module__.rpartition('.')[2]}`" in document, (
+            "run: python benchmarks/kernels.py ../shared/models --write docs/kernels.md"
+        )
 
 
 def test_readme_example_of_python_runs() -> None:
