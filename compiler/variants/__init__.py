@@ -19,6 +19,10 @@ from tinysim.compiler.ops import KernelCall
 from tinysim.firmware import Target
 
 
+#: Flash for constants that ``balanced`` does not count: padding of small layers.
+SLACK_BYTES = 256
+
+
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A way to compute a call: its name, unique among the call's, and what it should cost.
@@ -75,18 +79,22 @@ def affordable(found: Sequence[Candidate], optimize: str) -> tuple[Candidate, ..
     """Return the candidates that ``--optimize`` allows, in their order.
 
     ``balanced`` and ``size`` leave out what wants more flash for constants than the leanest
-    candidate and a quarter.
+    candidate, a quarter and ``SLACK_BYTES``.
     """
     if optimize == "speed":
         return tuple(found)
-    limit = min(candidate.constant_bytes for candidate in found) * 1.25 + 64
+    limit = min(candidate.constant_bytes for candidate in found) * 1.25 + SLACK_BYTES
     return tuple(candidate for candidate in found if candidate.constant_bytes <= limit)
 
 
 def choose(found: Sequence[Candidate], optimize: str) -> Candidate:
-    """Pick by the cost rule: the fewest cycles of what ``--optimize`` allows, if that is tuned."""
-    allowed = [one for one in affordable(found, optimize) if one.cycles is not None]
-    tuned = allowed or [candidate for candidate in found if candidate.cycles is not None]
+    """Pick by the cost rule: the fewest cycles of what ``--optimize`` allows.
+
+    For ``size`` that is the portable kernel: tuned ones bring code, and pad weights.
+    """
+    if optimize == "size":
+        return found[-1]
+    tuned = [one for one in affordable(found, optimize) if one.cycles is not None]
     return min(tuned, key=lambda candidate: candidate.cycles or 0.0, default=found[-1])
 
 
