@@ -16,14 +16,13 @@ COLUMN_BYTES = 16
 
 
 def is_suitable(call: KernelCall) -> bool:
-    """Whether there are four channels, no offset of the filter, and columns that are not padding.
+    """Whether the filter has no offset, and some columns are not padding.
 
     Rows of one filter column must be neighbours: planes hold pairs of them.
     """
     p = call.params
     return bool(
         p["filter_offset"] == 0
-        and p["input_c"] >= 4
         and (p["dilation_h"] == 1 or p["filter_h"] == 1)
         and call.outputs[0].elements > 0
         and columns_of(call) > p["pad_left"]
@@ -37,9 +36,14 @@ def columns_of(call: KernelCall) -> int:
     return int(last + (p["filter_w"] - 1) * p["dilation_w"] + 1)
 
 
-def planes_bytes(columns: int, depth: int, planes: int) -> int:
-    """Return the scratch for planes of which ``depth`` are kept at a time."""
-    return COLUMN_BYTES * ((columns - 1) * depth + planes)
+def planes_bytes(call: KernelCall, depth: int, planes: int) -> int:
+    """Return the scratch for planes of which ``depth`` are kept at a time.
+
+    Of less than four channels words reach beyond their pixels: there is a copy of the last row.
+    """
+    p = call.params
+    row_bytes = int(p["input_w"] * p["input_c"] + 6) // 4 * 4 if p["input_c"] < 4 else 0
+    return row_bytes + COLUMN_BYTES * ((columns_of(call) - 1) * depth + planes)
 
 
 def in_place(call: KernelCall) -> Mapping[int, Overlap]:

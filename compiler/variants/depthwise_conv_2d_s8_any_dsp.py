@@ -12,7 +12,6 @@ from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise import (
     COLUMN_BYTES,
-    columns_of,
     finish_cycles,
     in_place,
     is_suitable,
@@ -68,7 +67,7 @@ class DepthwiseAny(Variant):
         if scaling is None or not is_suitable(call):
             return
         found = _Geometry.of(call)
-        p, columns = call.params, columns_of(call)
+        p = call.params
         pair_words = int(p["filter_w"]) * found.pairs * found.lines
         weights_bytes = 16 * int(p["depth_multiplier"]) * pair_words
         too_wide = p["dilation_w"] * found.needed * COLUMN_BYTES >= 2**16
@@ -80,7 +79,7 @@ class DepthwiseAny(Variant):
             call.inputs,
             call.outputs,
             (packed(call, scaling, found.pairs),),
-            scratch_bytes=weights_bytes + planes_bytes(columns, found.needed, found.planes),
+            scratch_bytes=weights_bytes + planes_bytes(call, found.needed, found.planes),
             input_offsets=call.input_offsets,
             output_offsets=call.output_offsets,
             overlaps=in_place(call),

@@ -10,7 +10,6 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise import (
-    columns_of,
     finish_cycles,
     in_place,
     is_suitable,
@@ -64,7 +63,7 @@ class Depthwise3x3(Variant):
             call.inputs,
             call.outputs,
             (packed(call, scaling),),
-            scratch_bytes=planes_bytes(columns_of(call), DEPTHS[stride], planes),
+            scratch_bytes=planes_bytes(call, DEPTHS[stride], planes),
             input_offsets=call.input_offsets,
             output_offsets=call.output_offsets,
             overlaps=in_place(call),

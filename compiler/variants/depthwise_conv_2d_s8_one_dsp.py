@@ -31,6 +31,7 @@ class DepthwiseOne(Variant):
             scaling is None
             or (p["output_h"], p["output_w"]) != (1, 1)
             or (p["filter_h"], p["filter_w"]) != (p["input_h"], p["input_w"])
+            or p["input_c"] < 4
             or (p["pad_top"], p["pad_left"], p["depth_multiplier"]) != (0, 0, 1)
             or (p["dilation_w"] != 1 and p["filter_w"] != 1)
             or not is_suitable(call)

@@ -10,13 +10,13 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise import (
-    COLUMN_BYTES,
     columns_of,
     finish_cycles,
     in_place,
     is_suitable,
     numbers,
     output_params,
+    planes_bytes,
 )
 from tinysim.compiler.variants._requantize import ShortScaling, short_scaling
 from tinysim.firmware import Target
@@ -42,7 +42,8 @@ class DepthwiseRows(Variant):
             return
         words = words_of(call)
         turns = -(-int(p["output_h"]) // 4)
-        scratch_bytes = columns_of(call) * (2 * turns + 2 * words - 1) * COLUMN_BYTES
+        depth = 2 * turns + 2 * words - 1
+        scratch_bytes = planes_bytes(call, depth, depth)
         if scratch_bytes > MOST_BYTES:
             return
         sizes = ("batches", "input_h", "input_w", "input_c", "output_h", "output_w")

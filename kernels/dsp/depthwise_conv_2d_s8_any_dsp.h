@@ -18,7 +18,7 @@ typedef struct {
     int32_t batches;          /**< N, > 0 */
     int32_t input_h;          /**< H of the input, > 0 */
     int32_t input_w;          /**< W of the input, > 0 */
-    int32_t input_c;          /**< C, >= 4 */
+    int32_t input_c;          /**< C, > 0 */
     int32_t output_h;         /**< H of the output, > 0 */
     int32_t output_w;         /**< W of the output, > 0 */
     int32_t filter_h;         /**< H of the filter, > 0 */
@@ -277,11 +277,16 @@ TS_DEPTHWISE_SHARED void ts_depthwise_pairs(const int32_t *packed, int32_t colum
     }
 }
 
-/** The kernel, shared by all layers; `worker` is the one of its activation. */
+/**
+ * @brief The kernel, shared by all layers.
+ * @param worker the one of the activation
+ * @param make the one of the channels
+ */
 TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_params *params,
                                           const int8_t *input, const int32_t *weights,
                                           int8_t *output, uint8_t *scratch,
-                                          ts_depthwise_any_worker *worker)
+                                          ts_depthwise_any_worker *worker,
+                                          ts_depthwise_maker *make)
 {
     const int32_t c = params->input_c;
     const int32_t multiplier = params->depth_multiplier;
@@ -303,6 +308,7 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
     const uint32_t zero = (uint32_t)params->zero_point;
     ts_depthwise_source source = {
         .input_h = params->input_h,
+        .last = (int8_t *)scratch,
         .row_bytes = params->input_w * c,
         .pixel_bytes = c,
         .depth_bytes = depth_bytes,
@@ -315,7 +321,9 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
     const int32_t number_words = 3 + width * ((pairs + 1) / 2);
     const int32_t pair_words = width * pairs * rows;
     const int32_t tap_bytes = params->dilation_w * depth_bytes;
-    uint32_t *laid_out = (uint32_t *)(void *)scratch;
+    const int32_t end = c < 4 ? c : 4;
+    uint32_t *laid_out =
+        (uint32_t *)(void *)(scratch + (c < 4 ? (params->input_w * c + 6) / 4 * 4 : 0));
     uint32_t *planes = laid_out + 4 * multiplier * pair_words;
     ts_depthwise_lines lines = {
         .offset = params->output_offset,
@@ -337,9 +345,9 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
         const int32_t *numbers = weights;
         int8_t *target = output;
         for (int32_t channel = 0; channel < c; channel += 4) {
-            const int32_t first = channel < c - 4 ? channel : c - 4;
+            const int32_t first = ts_depthwise_first(channel, c);
             const int32_t skip = channel - first;
-            const int32_t computed = (4 - skip) * multiplier;
+            const int32_t computed = (end - skip) * multiplier;
             for (int32_t k = 0; k < computed; k++) {
                 ts_depthwise_pairs(numbers + number_words * k + 3, width, pairs, is_odd,
                                    laid_out + k * pair_words);
@@ -351,7 +359,7 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
             int8_t *band = target;
             int32_t making = needed;
             for (int32_t left = params->output_h; left > 0; left -= rows) {
-                ts_depthwise_planes(&source, making);
+                make(&source, making);
                 making = advance;
                 lines.second_count = is_odd && left > 1 ? params->output_w : 0;
                 lines.numbers = numbers;
@@ -359,7 +367,7 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
                 lines.planes = window;
                 lines.output = band;
                 lines.channels = multiplier == 1 ? computed : multiplier;
-                for (int32_t k = skip; k < 4; k++) {
+                for (int32_t k = skip; k < end; k++) {
                     worker(&lines);
                     if (multiplier == 1) {
                         break;
@@ -392,8 +400,9 @@ TS_DEPTHWISE_SHARED void ts_depthwise_any(const ts_depthwise_conv_2d_s8_any_dsp_
  * @param[in] weights int32 `[O, 3 + ...]`: bias, multiplier and power (ts_requantize_short()), then
  * for each column of the filter words of bytes w[0], w[2], w[1], w[3]; zeros behind the last row
  * @param[out] output int8 `[N, H, W, O]`, [activation_min, activation_max]
- * @param scratch weights of four channels in pairs, and planes: 16 bytes for each column of padded
- * input and plane that is kept, and 16 for each plane that is not
+ * @param scratch if C < 4, a row of the input and 3 bytes, in whole words; weights of four
+ * channels in pairs; planes: 16 bytes for each column of padded input and plane that is kept, and
+ * 16 for each plane that is not
  */
 static inline __attribute__((always_inline)) void
 ts_depthwise_conv_2d_s8_any_dsp(const ts_depthwise_conv_2d_s8_any_dsp_params *params,
@@ -403,7 +412,8 @@ ts_depthwise_conv_2d_s8_any_dsp(const ts_depthwise_conv_2d_s8_any_dsp_params *pa
     ts_depthwise_any_worker *worker = !params->is_saturating ? ts_depthwise_any_limited
                                       : params->has_sign     ? ts_depthwise_any_signed
                                                              : ts_depthwise_any_plain;
-    ts_depthwise_any(params, input, weights, output, scratch, worker);
+    ts_depthwise_any(params, input, weights, output, scratch, worker,
+                     ts_depthwise_maker_of(params->input_c));
     if (params->output_w < params->input_w ||
         (params->output_h < params->input_h && params->batches > 1)) {
         if ((const int8_t *)output == input) {

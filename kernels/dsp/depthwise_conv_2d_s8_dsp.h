@@ -17,7 +17,7 @@ typedef struct {
     int32_t batches;          /**< N, > 0 */
     int32_t input_h;          /**< H of the input, > 0 */
     int32_t input_w;          /**< W of the input, > 0 */
-    int32_t input_c;          /**< C, >= 4 */
+    int32_t input_c;          /**< C, > 0 */
     int32_t output_h;         /**< H of the output */
     int32_t output_w;         /**< W of the output, > 1 */
     int32_t stride;           /**< along H and W, 1 or 2 */
@@ -274,19 +274,21 @@ TS_DEPTHWISE_WORKER(ts_depthwise_3x3_2_limited, TS_DEPTHWISE_TEXT_2(TS_DEPTHWISE
  * @param[out] output first pixel, the first of the others
  * @param row_bytes from one row of the output to the next
  * @param worker of the stride
+ * @param make planes
  */
 static inline __attribute__((always_inline)) void
 ts_depthwise_3x3_group(const ts_depthwise_conv_2d_s8_dsp_params *params,
                        ts_depthwise_source *source, ts_depthwise_3x3_band *band, int32_t skip,
                        const int32_t *weights, int8_t *output, int32_t row_bytes,
-                       ts_depthwise_3x3_worker *worker)
+                       ts_depthwise_3x3_worker *worker, ts_depthwise_maker *make)
 {
     const int32_t stride = params->stride;
     const int32_t most = stride == 1 ? 2 * (TS_DEPTHWISE_DEPTH_1 - 1) : 2;
     const bool is_one = params->depth_multiplier == 1;
     const uint32_t *planes = source->column + skip;
     int32_t more = 1;
-    band->channels = is_one ? 4 - skip : params->depth_multiplier;
+    const int32_t end = params->input_c < 4 ? params->input_c : 4;
+    band->channels = is_one ? end - skip : params->depth_multiplier;
     for (int32_t left = params->output_h; left > 0;) {
         int32_t rows = left > most ? most : left;
         band->row_bytes = row_bytes;
@@ -297,12 +299,12 @@ ts_depthwise_3x3_group(const ts_depthwise_conv_2d_s8_dsp_params *params,
         rows &= ~1;
         left -= rows;
         band->pairs_bytes = (rows / 2 - 1) * stride * TS_DEPTHWISE_COLUMN;
-        ts_depthwise_planes(source, more + rows / 2 * stride);
+        make(source, more + rows / 2 * stride);
         more = 0;
         band->weights = weights;
         band->planes = planes;
         band->output = output;
-        for (int32_t c = skip; c < 4; c++) {
+        for (int32_t c = skip; c < end; c++) {
             worker(band);
             if (is_one) {
                 break;
@@ -316,11 +318,16 @@ ts_depthwise_3x3_group(const ts_depthwise_conv_2d_s8_dsp_params *params,
     }
 }
 
-/** The kernel, shared by all layers; `worker` is the one of its stride and activation. */
+/**
+ * @brief The kernel, shared by all layers.
+ * @param worker the one of the stride and the activation
+ * @param make the one of the channels
+ */
 TS_DEPTHWISE_SHARED void ts_depthwise_3x3(const ts_depthwise_conv_2d_s8_dsp_params *params,
                                           const int8_t *input, const int32_t *weights,
                                           int8_t *output, uint8_t *scratch,
-                                          ts_depthwise_3x3_worker *worker)
+                                          ts_depthwise_3x3_worker *worker,
+                                          ts_depthwise_maker *make)
 {
     const int32_t c = params->input_c;
     const int32_t stride = params->stride;
@@ -334,8 +341,11 @@ TS_DEPTHWISE_SHARED void ts_depthwise_3x3(const ts_depthwise_conv_2d_s8_dsp_para
     const int32_t columns = (params->output_w - 1) * stride + 3 - params->pad_left;
     const int32_t inner = columns < params->input_w ? columns : params->input_w;
     const uint32_t zero = (uint32_t)params->zero_point;
+    uint32_t *const planes =
+        (uint32_t *)(void *)(scratch + (c < 4 ? (params->input_w * c + 6) / 4 * 4 : 0));
     ts_depthwise_source source = {
         .input_h = params->input_h,
+        .last = (int8_t *)scratch,
         .row_bytes = params->input_w * c,
         .pixel_bytes = c,
         .depth_bytes = depth * TS_DEPTHWISE_COLUMN,
@@ -360,13 +370,13 @@ TS_DEPTHWISE_SHARED void ts_depthwise_3x3(const ts_depthwise_conv_2d_s8_dsp_para
     };
     for (int32_t n = 0; n < params->batches; n++) {
         for (int32_t channel = 0; channel < c; channel += 4) {
-            const int32_t first = channel < c - 4 ? channel : c - 4;
+            const int32_t first = ts_depthwise_first(channel, c);
             source.row = input + first - params->pad_top * source.row_bytes;
             source.y = -params->pad_top;
-            source.column = (uint32_t *)(void *)scratch;
+            source.column = planes;
             ts_depthwise_3x3_group(params, &source, &band, channel - first,
                                    weights + 6 * multiplier * channel,
-                                   output + multiplier * channel, row_bytes, worker);
+                                   output + multiplier * channel, row_bytes, worker, make);
         }
         input += params->input_h * source.row_bytes;
         output += rows * row_bytes;
@@ -382,11 +392,11 @@ TS_DEPTHWISE_SHARED void ts_depthwise_3x3(const ts_depthwise_conv_2d_s8_dsp_para
  *
  * @param params sizes and ranges, a literal at the call
  * @param[in] input int8 `[N, H, W, C]`, [-128, 127]
- * @param[in] weights int32 `[O, 6]`: three words of bytes w[0,j], w[1,j], w[1,j], w[2,j], then bias,
- * multiplier and power (ts_requantize_short())
+ * @param[in] weights int32 `[O, 6]`: three words of bytes w[0,j], w[1,j], w[1,j], w[2,j], then
+ * bias, multiplier and power (ts_requantize_short())
  * @param[out] output int8 `[N, H, W, O]`, [activation_min, activation_max]
- * @param scratch planes: 16 bytes for each column of padded input and plane that is kept, and 16
- * for each plane that is not
+ * @param scratch if C < 4, a row of the input and 3 bytes, in whole words; planes: 16 bytes for
+ * each column of padded input and plane that is kept, and 16 for each plane that is not
  */
 static inline __attribute__((always_inline)) void
 ts_depthwise_conv_2d_s8_dsp(const ts_depthwise_conv_2d_s8_dsp_params *params, const int8_t *input,
@@ -400,7 +410,8 @@ ts_depthwise_conv_2d_s8_dsp(const ts_depthwise_conv_2d_s8_dsp_params *params, co
     } else {
         worker = params->stride == 1 ? ts_depthwise_3x3_1 : ts_depthwise_3x3_2;
     }
-    ts_depthwise_3x3(params, input, weights, output, scratch, worker);
+    ts_depthwise_3x3(params, input, weights, output, scratch, worker,
+                     ts_depthwise_maker_of(params->input_c));
     if (params->output_h * params->output_w < params->input_h * params->input_w &&
         (const int8_t *)output == input) {
         const int32_t row_bytes = params->output_w * params->input_c;

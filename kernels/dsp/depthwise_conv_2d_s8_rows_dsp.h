@@ -18,7 +18,7 @@ typedef struct {
     int32_t batches;          /**< N, > 0 */
     int32_t input_h;          /**< H of the input, > 0 */
     int32_t input_w;          /**< W of the input, > 0 */
-    int32_t input_c;          /**< C, >= 4 */
+    int32_t input_c;          /**< C, > 0 */
     int32_t output_h;         /**< H of the output, > 0 */
     int32_t output_w;         /**< W of the output, > 0 */
     int32_t filter_h;         /**< H of the filter, > 0 */
@@ -207,17 +207,18 @@ TS_DEPTHWISE_ROWS_WORKER(ts_depthwise_rows_limited, TS_DEPTHWISE_ROWS_LIMITED)
  * @param[in] image first pixel, the first of the four channels
  * @param[out] planes column 0 of plane 0
  * @param depth how many planes
+ * @param make planes of rows
  */
 static inline __attribute__((always_inline)) void
 ts_depthwise_all_planes(const ts_depthwise_conv_2d_s8_rows_dsp_params *params,
                         ts_depthwise_source *source, const int8_t *image, uint32_t *planes,
-                        int32_t depth)
+                        int32_t depth, ts_depthwise_maker *make)
 {
     source->column = planes;
     if (source->depth_bytes != TS_DEPTHWISE_COLUMN) {
         source->row = image - params->pad_top * source->row_bytes;
         source->y = -params->pad_top;
-        ts_depthwise_planes(source, depth);
+        make(source, depth);
         return;
     }
     const int32_t inner = params->input_h / 2;
@@ -241,11 +242,16 @@ ts_depthwise_all_planes(const ts_depthwise_conv_2d_s8_rows_dsp_params *params,
     }
 }
 
-/** The kernel, shared by all layers; `worker` is the one of its activation. */
+/**
+ * @brief The kernel, shared by all layers.
+ * @param worker the one of the activation
+ * @param make the one of the channels
+ */
 TS_DEPTHWISE_SHARED void ts_depthwise_rows(const ts_depthwise_conv_2d_s8_rows_dsp_params *params,
                                            const int8_t *input, const int32_t *weights,
                                            int8_t *output, uint8_t *scratch,
-                                           ts_depthwise_rows_worker *worker)
+                                           ts_depthwise_rows_worker *worker,
+                                           ts_depthwise_maker *make)
 {
     const int32_t c = params->input_c;
     const int32_t multiplier = params->depth_multiplier;
@@ -261,12 +267,15 @@ TS_DEPTHWISE_SHARED void ts_depthwise_rows(const ts_depthwise_conv_2d_s8_rows_ds
                             (params->filter_w - 1) * params->dilation_w + 1 - params->pad_left;
     const int32_t inner = columns < params->input_w ? columns : params->input_w;
     const bool is_column = params->input_w == 1 && columns == 1 && params->pad_left == 0 &&
-                           params->pad_top % 2 == 0 && params->input_h > 1;
+                           params->pad_top % 2 == 0 && params->input_h > 1 && c >= 4;
     const int32_t column_bytes = most * TS_DEPTHWISE_COLUMN;
     const uint32_t zero = (uint32_t)params->zero_point;
-    uint32_t *const planes = (uint32_t *)(void *)scratch;
+    uint32_t *const planes =
+        (uint32_t *)(void *)(scratch + (c < 4 ? (params->input_w * c + 6) / 4 * 4 : 0));
+    const int32_t end = c < 4 ? c : 4;
     ts_depthwise_source source = {
         .input_h = params->input_h,
+        .last = (int8_t *)scratch,
         .row_bytes = params->input_w * c,
         .pixel_bytes = is_column ? 2 * c : c,
         .depth_bytes = is_column ? TS_DEPTHWISE_COLUMN : column_bytes,
@@ -290,16 +299,16 @@ TS_DEPTHWISE_SHARED void ts_depthwise_rows(const ts_depthwise_conv_2d_s8_rows_ds
     const int32_t channel_words = 3 + words * params->filter_w;
     for (int32_t n = 0; n < params->batches; n++) {
         for (int32_t channel = 0; channel < c; channel += 4) {
-            const int32_t first = channel < c - 4 ? channel : c - 4;
-            ts_depthwise_all_planes(params, &source, input + first, planes, depth);
+            const int32_t first = ts_depthwise_first(channel, c);
+            ts_depthwise_all_planes(params, &source, input + first, planes, depth, make);
             const uint32_t *window = planes + channel - first;
             int8_t *target = output + channel * multiplier;
             for (int32_t x = 0; x < params->output_w; x++) {
                 column.numbers = weights + channel * multiplier * channel_words;
                 column.planes = window;
                 column.output = target;
-                column.channels = multiplier == 1 ? 4 - channel + first : multiplier;
-                for (int32_t k = channel; k < first + 4; k++) {
+                column.channels = multiplier == 1 ? end - channel + first : multiplier;
+                for (int32_t k = channel; k < first + end; k++) {
                     worker(&column);
                     if (multiplier == 1) {
                         break;
@@ -329,7 +338,8 @@ TS_DEPTHWISE_SHARED void ts_depthwise_rows(const ts_depthwise_conv_2d_s8_rows_ds
  * @param[in] weights int32 `[O, 3 + ...]`: bias, multiplier and power (ts_requantize_short()), then
  * for each column of the filter words of bytes w[1], w[3], w[0], w[2]; zeros behind the last row
  * @param[out] output int8 `[N, H, W, O]`, [activation_min, activation_max]
- * @param scratch planes: 16 bytes for each column of padded input and plane
+ * @param scratch if C < 4, a row of the input and 3 bytes, in whole words; planes: 16 bytes for
+ * each column of padded input and plane
  */
 static inline __attribute__((always_inline)) void
 ts_depthwise_conv_2d_s8_rows_dsp(const ts_depthwise_conv_2d_s8_rows_dsp_params *params,
@@ -339,7 +349,8 @@ ts_depthwise_conv_2d_s8_rows_dsp(const ts_depthwise_conv_2d_s8_rows_dsp_params *
     ts_depthwise_rows_worker *worker = !params->is_saturating ? ts_depthwise_rows_limited
                                        : params->has_sign     ? ts_depthwise_rows_signed
                                                               : ts_depthwise_rows_plain;
-    ts_depthwise_rows(params, input, weights, output, scratch, worker);
+    ts_depthwise_rows(params, input, weights, output, scratch, worker,
+                      ts_depthwise_maker_of(params->input_c));
     if (params->output_w < params->input_w ||
         (params->output_h < params->input_h && params->batches > 1)) {
         if ((const int8_t *)output == input) {

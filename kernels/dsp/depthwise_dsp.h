@@ -32,13 +32,14 @@ typedef struct {
     int32_t y;             /**< next: the row's number */
     int32_t input_h;       /**< rows of the image */
     int32_t row_bytes;     /**< from one row of the image to the next */
-    int32_t pixel_bytes;   /**< from one pixel to the next, >= 4 */
+    int32_t pixel_bytes;   /**< from one pixel to the next */
     int32_t depth_bytes;   /**< from one column of a plane to the next */
     int32_t pad_left;      /**< columns of padding left of the image */
     int32_t inner;         /**< columns taken from the image, > 0 */
     int32_t pad_right;     /**< columns of padding right of the image */
     uint32_t zero_pair;    /**< twice the halfword that padding holds */
     uint32_t zero_point;   /**< four times the byte that padding holds */
+    int8_t *last;          /**< ts_depthwise_few_planes(): room for the last row and 3 bytes */
 } ts_depthwise_source;
 
 /* Words of pixels in registers `one` and `other` to a column; r11 and lr are overwritten. */
@@ -130,6 +131,48 @@ TS_DEPTHWISE_SHARED void ts_depthwise_planes(ts_depthwise_source *source, int32_
         :
         : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
           "memory");
+}
+
+/**
+ * @brief ts_depthwise_planes() for less than four channels: words reach beyond their pixels.
+ *
+ * Behind the last pixel there may be no memory: the last row is copied first.
+ */
+TS_DEPTHWISE_SHARED void ts_depthwise_few_planes(ts_depthwise_source *source, int32_t count)
+{
+    const int32_t row_bytes = source->row_bytes;
+    for (; count > 0; count--) {
+        const int8_t *row = source->row;
+        const int32_t left = source->input_h - source->y;
+        if (left == 1 || left == 2) {
+            memcpy(source->last, row + (left - 1) * row_bytes, (size_t)row_bytes);
+            if (left == 1) {
+                source->row = source->last;
+            } else {
+                source->row_bytes = (int32_t)(source->last - row);
+            }
+        }
+        ts_depthwise_planes(source, 1);
+        source->row = row + 2 * row_bytes;
+        source->row_bytes = row_bytes;
+    }
+}
+
+/** ts_depthwise_planes() or ts_depthwise_few_planes(). */
+typedef void ts_depthwise_maker(ts_depthwise_source *source, int32_t count);
+
+/** The one of them for `channels`. */
+static inline __attribute__((always_inline)) ts_depthwise_maker *
+ts_depthwise_maker_of(int32_t channels)
+{
+    return channels < 4 ? ts_depthwise_few_planes : ts_depthwise_planes;
+}
+
+/** First of the four channels that are made for those from `channel` on. */
+static inline __attribute__((always_inline)) int32_t ts_depthwise_first(int32_t channel,
+                                                                        int32_t channels)
+{
+    return channels >= 4 && channel > channels - 4 ? channels - 4 : channel;
 }
 
 /**

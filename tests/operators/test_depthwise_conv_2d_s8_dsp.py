@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case
-from tests.operators.on_board import assert_on_board
+from tests.operators.on_board import _read, assert_on_board
 from tests.operators.weights import ACTIVATIONS, ZERO_POINTS, Draw, layers, steps
 from tests.tflite_models import Pair
+from tinysim.boards import load_board
+from tinysim.compiler.memory import plan_memory
+from tinysim.compiler.ops import KernelCall
+from tinysim.compiler.passes import run_passes
+from tinysim.compiler.variants import candidates, choose
+from tinysim.firmware import Target
+from tinysim.simulator.cores import load_core
 
 #: One firmware an example: shrinking would build hundreds.
 few = settings(
@@ -22,6 +32,7 @@ few = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+CHANNELS = st.one_of(st.integers(1, 9), st.integers(4, 9))
 WIDTHS = st.integers(1, 13)
 BOARDS = ["generic_m4", "generic_m33", "generic_m7"]
 
@@ -41,7 +52,7 @@ def depthwise(
     padding = draw(st.sampled_from(["SAME", "SAME", "VALID"]))
     if padding == "VALID":
         height, width = height + window[0] - 1, width + (window[1] - 1) * dilation[1]
-    shape = (draw(st.sampled_from([1, 1, 2])), height, width, draw(st.integers(4, 9)))
+    shape = (draw(st.sampled_from([1, 1, 2])), height, width, draw(CHANNELS))
     x = models.int8(shape, draw(st.sampled_from([0.01, 0.5])), draw(ZERO_POINTS))
     outputs = shape[3] * draw(st.sampled_from([1, 1, 1, 2, 3]))
     filter_ = (1, *window, outputs)
@@ -114,3 +125,87 @@ def covering(draw: Draw) -> Case:
 @pytest.mark.parametrize("board", BOARDS)
 def test_one_equals_reference(board: str) -> None:
     check_on_board(covering(), board, "depthwise_conv_2d_s8_one_dsp", 12)
+
+
+def layer_of(shape: tuple[int, ...], window: Pair, stride: Pair, zero_point: int = 3) -> Case:
+    """A layer with padding, random weights and a ReLU."""
+    random = np.random.default_rng(sum(shape))
+    channels = shape[3]
+    x = models.int8(shape, 0.1, zero_point)
+    scales = tuple(0.001 * (1 + c % 5) for c in range(channels))
+    weights = random.integers(-128, 128, (1, *window, channels), "int8", endpoint=False)
+    bias = random.integers(-5000, 5000, channels, "int32")
+    model = models.depthwise_conv_2d(
+        x,
+        models.constant(weights, scales, 3),
+        models.constant(bias, tuple(0.1 * scale for scale in scales)),
+        models.int8((), 0.1, -128),
+        padding="SAME",
+        stride=stride,
+        dilation=(1, 1),
+        activation="RELU",
+    )
+    return Case(model, ((random.integers(-128, 128, shape, "int8", endpoint=False),),))
+
+
+#: Candidate, and a layer for it.
+LAYERS = [
+    ("", (1, 25, 5, 12), (3, 3), 1),
+    ("", (1, 9, 14, 7), (3, 3), 2),
+    ("", (2, 8, 8, 6), (3, 3), 2),
+    ("any_", (1, 7, 9, 10), (5, 5), 1),
+    ("any_", (2, 11, 6, 4), (4, 3), 3),
+    ("rows_", (1, 20, 1, 9), (5, 1), 1),
+    ("rows_", (2, 6, 3, 5), (3, 3), 1),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "window", "stride"), LAYERS)
+def test_output_lies_over_input(
+    name: str, shape: tuple[int, ...], window: Pair, stride: int
+) -> None:
+    name = f"depthwise_conv_2d_s8_{name}dsp"
+    case = layer_of(shape, window, (stride, stride))
+    graph = run_passes(_read(case.model), keeps_constant_channels=True)
+    (node,) = graph.nodes
+    (call,) = node.op.lower(node.inputs, node.outputs)
+    found = {one.name: one.call for one in candidates(call, target_of("generic_m4"))}[name]
+    plan = plan_memory(graph, ((found,),))
+    assert plan.offsets[node.inputs[0].id] == plan.offsets[node.outputs[0].id]  # type: ignore
+    assert plan.arena_bytes <= prod(shape) + 3 + found.scratch_bytes
+    assert assert_on_board([case], "generic_m4", name)
+
+
+def portable_call(case: Case) -> KernelCall:
+    """Return the call that the layer lowers to."""
+    (node,) = run_passes(_read(case.model), keeps_constant_channels=True).nodes
+    (call,) = node.op.lower(node.inputs, node.outputs)
+    return call
+
+
+def target_of(board: str) -> Target:
+    """Return what the compiler knows of a board's core."""
+    return load_core(load_board(board).core).target
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "name"),
+    [
+        ((1, 25, 5, 64), (3, 3), "_dsp"),
+        ((1, 3, 3, 26), (3, 3), "_dsp"),
+        ((1, 32, 1, 40), (5, 1), "_rows_dsp"),
+        ((1, 20, 20, 16), (5, 5), "_any_dsp"),
+    ],
+)
+def test_cheapest_is_for_the_shape(shape: tuple[int, ...], window: Pair, name: str) -> None:
+    found = candidates(portable_call(layer_of(shape, window, (1, 1))), target_of("generic_m4"))
+    assert choose(found, "speed").name == f"depthwise_conv_2d_s8{name}"
+
+
+def test_what_no_kernel_takes_stays_portable() -> None:
+    call = portable_call(layer_of((1, 6, 6, 8), (3, 3), (1, 1)))
+    assert len(candidates(call, target_of("generic_m4"))) > 1
+    assert len(candidates(call, target_of("generic_m3"))) == 1
+    for changed in ({"rounding": 1}, {"filter_offset": 1}, {"dilation_h": 2}):
+        other = replace(call, params={**call.params, **changed})
+        assert len(candidates(other, target_of("generic_m4"))) == 1, changed
