@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from tinysim.compiler.ops import KernelCall, Overlap
 from tinysim.compiler.ops._overlap import window_overlap
 from tinysim.compiler.ops._window import Pads, Window
@@ -16,11 +18,11 @@ from tinysim.firmware import Target
 
 #: Pixels that are gathered before they are written.
 PIXELS = 4
-#: Parameters that stay as they are.
+#: Parameters that stay as they are, in the order of the kernel's table.
 GEOMETRY = (
     *("batches", "input_h", "input_w", "input_c", "output_h", "output_w", "output_c"),
     *("filter_h", "filter_w", "stride_h", "stride_w", "dilation_h", "dilation_w"),
-    *("pad_top", "pad_left", "is_backward"),
+    *("pad_top", "pad_left"),
 )
 
 
@@ -48,25 +50,45 @@ class Conv2DV6m(Variant):
         length = padded(channels.weights).shape[1]
         columns_bytes = 2 * PIXELS * length
         pads = _pads(p)
+        overlaps = _overlaps(call, p, pads)
+        if _is_pointwise(p):
+            # Every pixel sees the one at its place: all images are one long row.
+            pixels = p["batches"] * p["input_h"] * p["input_w"]
+            p |= {"batches": 1, "input_h": 1, "input_w": pixels, "output_h": 1, "output_w": pixels}
         padding_bytes = p["filter_w"] * p["input_c"] if pads != Pads(0, 0, 0, 0) else 0
+        layer = {
+            **{key: p[key] for key in GEOMETRY},
+            "padding": -p["input_offset"],
+            "offset": channels.offset,
+            "limit": channels.limit,
+            "activation_min": p["activation_min"],
+            "activation_max": p["activation_max"],
+            "columns_bytes": columns_bytes,
+            "padding_bytes": padding_bytes,
+            "stream_words": len(words),
+            "pixels": p["output_h"] * p["output_w"],
+            "tops": max(0, p["input_h"] - (p["filter_h"] - 1) * p["dilation_h"]),
+            "lefts": max(0, p["input_w"] - p["filter_w"] + 1) if p["dilation_w"] == 1 else 0,
+            "beside_bytes": p["stride_w"] * p["input_c"],
+            "turn": p["output_w"] * p["stride_w"],
+            "turn_bytes": (p["stride_h"] * p["input_w"] - p["output_w"] * p["stride_w"])
+            * p["input_c"],
+        }
         tuned = replace(
             call,
             kernel="conv_2d_s8_v6m",
-            params={
-                **{key: p[key] for key in GEOMETRY},
-                "padding": -p["input_offset"],
-                "offset": channels.offset,
-                "limit": channels.limit,
-                **{key: p[key] for key in ("activation_min", "activation_max")},
-                "columns_bytes": columns_bytes,
-                "padding_bytes": padding_bytes,
-                "stream_words": len(words),
-            },
-            constants=(words,),
+            params={"is_backward": 0},
+            constants=(np.array(list(layer.values()), np.int32), words),
             scratch_bytes=columns_bytes + padding_bytes,
-            overlaps=_overlaps(call, p, pads),
+            overlaps=overlaps,
         )
         yield Candidate("conv_2d_s8_v6m", tuned, _cycles(p, length))
+
+
+def _is_pointwise(p: dict[str, int]) -> bool:
+    """Whether every pixel of the output sees the pixel of the input at its place."""
+    ones = ("filter_h", "filter_w", "stride_h", "stride_w")
+    return all(p[key] == 1 for key in ones) and _pads(p) == Pads(0, 0, 0, 0)
 
 
 def _pads(p: dict[str, int]) -> Pads:

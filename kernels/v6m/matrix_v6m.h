@@ -27,12 +27,12 @@
 /** What the worker needs, in the order in which its assembly wants it. */
 typedef struct {
     int8_t *output;             /**< 0: first channel of pixel 0 */
-    int32_t step[3];            /**< 4: from each pixel to the next; 0 if they are the same */
-    const int32_t *stream_end;  /**< 16 */
-    const int32_t *columns;     /**< 20 */
-    const int32_t *columns_end; /**< 24: a multiple of four elements later */
-    int32_t offset;             /**< 28: zero point of the output plus 128 */
-    int32_t limit;              /**< 32: accumulators are clamped to +-this; 0: no need */
+    int32_t step[4];            /**< 4: from each pixel to the next; 0 if they are the same */
+    const int32_t *stream_end;  /**< 20 */
+    const int32_t *columns;     /**< 24 */
+    const int32_t *columns_end; /**< 28: a multiple of four elements later */
+    int32_t offset;             /**< 32: zero point of the output plus 128 */
+    int32_t limit;              /**< 36: accumulators are clamped to +-this; 0: no need */
 } ts_v6m_tile;
 
 /* Two weights for two pixels: 9 cycles. `total` is high. */
@@ -81,14 +81,14 @@ static __attribute__((noinline)) void ts_v6m_four(const ts_v6m_tile *tile, const
     __asm__ volatile(
         ".syntax unified\n\t"
         "mov lr, r1\n\t"
-        "ldr r2, [r1, #20]\n\t"
+        "ldr r2, [r1, #24]\n\t"
         "mov r11, r2\n\t"
-        "ldr r3, [r1, #24]\n\t"
+        "ldr r3, [r1, #28]\n\t"
         "mov r10, r3\n\t"
         "subs r3, r2\n\t"
         "lsls r3, r3, #26\n\t" /* a quad has 32 bytes */
         "lsrs r3, r3, #31\n\t"
-        "ldr r2, [r1, #32]\n\t"
+        "ldr r2, [r1, #36]\n\t"
         "negs r2, r2\n\t"
         "asrs r2, r2, #31\n\t"
         "lsls r2, r2, #1\n\t"
@@ -124,7 +124,7 @@ static __attribute__((noinline)) void ts_v6m_four(const ts_v6m_tile *tile, const
         "mov r9, r0\n\t"
         "mov r8, r2\n\t"
         "mov r1, lr\n\t"
-        "ldr r0, [r1, #28]\n\t"
+        "ldr r0, [r1, #32]\n\t"
         TS_V6M_REQUANTIZE("r4", "r2", "r3", "r1", "r0")
         "mov r2, lr\n\t"
         "ldr r4, [r2]\n\t"
@@ -148,7 +148,7 @@ static __attribute__((noinline)) void ts_v6m_four(const ts_v6m_tile *tile, const
         "adds r4, r4, r2\n\t"
         "strb r1, [r4]\n\t"
         "mov r0, r9\n\t"
-        "ldr r2, [r6, #16]\n\t"
+        "ldr r2, [r6, #20]\n\t"
         "cmp r0, r2\n\t"
         "beq 7f\n\t"
         "b 2b\n"
@@ -156,7 +156,7 @@ static __attribute__((noinline)) void ts_v6m_four(const ts_v6m_tile *tile, const
         "6:\n\t"
         "mov r9, r0\n\t"
         "mov r1, lr\n\t"
-        "ldr r1, [r1, #32]\n\t"
+        "ldr r1, [r1, #36]\n\t"
         "negs r0, r1\n\t"
         TS_V6M_LIMIT("r4") TS_V6M_LIMIT("r5") TS_V6M_LIMIT("r6") TS_V6M_LIMIT("r7")
         "mov r0, r9\n\t"
@@ -181,40 +181,71 @@ static __attribute__((noinline)) void ts_v6m_four(const ts_v6m_tile *tile, const
     "str r6, [r5, #" high "]\n\t"                                                                  \
     "adds r4, #1\n\t"
 
+#define TS_V6M_NEXT_ROW                                                                            \
+    "add r0, r9\n\t"                                                                               \
+    "add r1, r9\n\t"                                                                               \
+    "add r2, r9\n\t"                                                                               \
+    "add r3, r9\n\t"                                                                               \
+    "mov r4, r8\n\t"                                                                               \
+    "mov r6, r10\n\t"                                                                              \
+    "subs r6, #1\n\t"                                                                              \
+    "mov r10, r6\n\t"
+
+/** Where the elements of four pixels lie, in the order in which the assembly wants it. */
+typedef struct {
+    const int8_t *from[4]; /**< 0: first element of each pixel */
+    int32_t run;           /**< 16: elements of a row, > 0 */
+    int32_t row;           /**< 20: bytes from one row to the next */
+    int32_t rows;          /**< 24: > 0 */
+    int32_t is_odd;        /**< 28: 1: begin with the second of two elements; else 0 */
+} ts_v6m_elements;
+
 /**
- * @brief Write elements of four pixels to the columns.
- * @param[in] from where the elements begin, for each pixel
- * @param count > 0
+ * @brief Write rows of elements of four pixels to the columns.
+ *
+ * r0 to r3 are ends of the pixels' rows, r4 counts from -run up to 0, r5 is the place in the
+ * columns; r8 is -run, r9 the bytes from row to row, r10 the rows left.
+ *
+ * @param[in] elements where they lie
  * @param[out] columns where two elements begin
- * @param is_odd 1: begin with the second of them; else 0
  */
-static __attribute__((noinline)) void ts_v6m_pack(const int8_t *const *from, int32_t count,
-                                                  int32_t *columns, int32_t is_odd)
+static __attribute__((noinline)) void ts_v6m_pack(const ts_v6m_elements *elements, int32_t *columns)
 {
-    register const int8_t *const *r3 __asm__("r3") = from;
-    register int32_t r4 __asm__("r4") = count;
+    register const ts_v6m_elements *r0 __asm__("r0") = elements;
     register int32_t *r5 __asm__("r5") = columns;
-    register int32_t r6 __asm__("r6") = is_odd;
     __asm__ volatile(
         ".syntax unified\n\t"
-        "ldm r3, {r0, r1, r2, r3}\n\t"
+        "movs r7, r0\n\t"
+        "ldm r7!, {r0, r1, r2, r3, r4}\n\t"
         "adds r0, r4\n\t"
         "adds r1, r4\n\t"
         "adds r2, r4\n\t"
         "adds r3, r4\n\t"
         "negs r4, r4\n\t"
-        "cmp r6, #0\n\t"
+        "mov r8, r4\n\t"
+        "ldm r7!, {r6}\n\t"
+        "mov r9, r6\n\t"
+        "ldm r7, {r6, r7}\n\t"
+        "mov r10, r6\n\t"
+        "cmp r7, #0\n\t"
         "bne 2f\n"
         "1:\n\t" TS_V6M_ELEMENT("0", "8")
         "beq 3f\n"
         "2:\n\t" TS_V6M_ELEMENT("4", "12")
+        "beq 4f\n\t"
         "adds r5, #16\n\t"
-        "cmp r4, #0\n\t"
+        "b 1b\n"
+        /* The next row: with the second element, then with the first. */
+        "3:\n\t" TS_V6M_NEXT_ROW
+        "bne 2b\n\t"
+        "b 5f\n"
+        "4:\n\t"
+        "adds r5, #16\n\t" TS_V6M_NEXT_ROW
         "bne 1b\n"
-        "3:\n\t"
-        : "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6)
+        "5:\n\t"
+        : "+r"(r0), "+r"(r5)
         :
-        : "r0", "r1", "r2", "r7", "memory", "cc");
+        : "r1", "r2", "r3", "r4", "r6", "r7", "r8", "r9", "r10", "memory", "cc");
 }
 
 #endif

@@ -103,6 +103,18 @@ def test_pairs_of_the_smallest_weight_do_not_fit() -> None:
     assert not is_packable(padded(np.array([[0, 0, -128, -128, 0]])))
 
 
+def test_images_after_one_that_ends_within_four_pixels() -> None:
+    rng = np.random.default_rng(4)
+    x = models.int8((3, 1, 9, 5), 0.5, -7)
+    weights = rng.integers(-40, 40, (6, 1, 3, 5), np.int8)
+    model = models.conv_2d(
+        x, models.constant(weights, (2.0**-9,) * 6, axis=0), None, models.int8((), 1 / 50, 3),
+        padding="SAME", stride=(1, 1), dilation=(1, 1), activation="NONE",
+    )  # fmt: skip
+    case = Case(model, ((rng.integers(-128, 127, x.shape, np.int8, endpoint=True),),))
+    assert len(assert_on_board([case], BOARD, NAME)) == 1
+
+
 @pytest.mark.parametrize("window", [(1, 1), (2, 3)])
 def test_filters_that_see_the_whole_image_are_rows(window: tuple[int, int]) -> None:
     rng = np.random.default_rng(3)
