@@ -52,7 +52,9 @@ class Depthwise3x3(Variant):
 def _call(call: KernelCall, outer: Axis, inner: Axis, packed: Array) -> KernelCall:
     """Return the tuned call, with lines along ``inner``."""
     pairs = -(-inner.outputs // 2)
-    words = max(2 * pairs * inner.stride + 3 - inner.stride, inner.pad + inner.read)
+    words = max(
+        2 * pairs * inner.stride + 3 - inner.stride, inner.pad + inner.read + inner.read % 2
+    )
     params = {
         "batches": call.params["batches"],
         "channels": len(packed),

@@ -150,8 +150,9 @@ typedef struct {
     "14: cmp r1, r11\n blo 13b\n"                                                                  \
     "15: ldr r7, [sp, #92]\n subs r7, #1\n bne 10b\n"                                              \
     "b 18f\n"                                                                                      \
-    "16: ldr r2, [r0, #56]\n"                                                                      \
-    "17: stm r1!, {r2}\n cmp r1, r11\n blo 17b\n"                                                  \
+    /* No line of the input: padding, an even number of words. */                                  \
+    "16: ldr r2, [r0, #56]\n movs r3, r2\n"                                                        \
+    "17: stm r1!, {r2, r3}\n cmp r1, r11\n blo 17b\n"                                              \
     "b 15b\n"                                                                                      \
     /* Sum a line. */                                                                              \
     "18: add r4, sp, #64\n ldm r4!, {r0, r1, r2}\n"                                                \
@@ -205,7 +206,8 @@ typedef struct {
 
 /**
  * @brief All outputs of one channel of one image, where outputs are a pixel apart.
- * @param[in] plane the layer; its ring holds the padding's value where no pixel will stand
+ * @param[in] plane the layer; its ring holds the padding's value where no pixel will stand, and a
+ * word more than an odd number of pixels needs
  * @param[in] input the channel's first pixel
  * @param[out] output the channel's first output
  * @param[in] channel start, fraction and whole of its line, nine weights, shift: 20 bytes
