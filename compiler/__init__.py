@@ -24,9 +24,10 @@ from tinysim.firmware import Firmware, Target
 class Choices:
     """What the user may choose of how a model is compiled.
 
-    ``optimize`` is ``speed`` or ``size``, ``planner`` one of ``compiler.memory.PLANNERS``;
-    ``keeps_constant_channels`` computes even what is the same for every input. ``rounding`` is that
-    of int8 FULLY_CONNECTED, where the references differ: ``tflm`` rounds twice, ``litert`` once.
+    ``optimize`` is one of ``compiler.toolchain.OPTIMIZE_FLAGS``, ``planner`` one of
+    ``compiler.memory.PLANNERS``; ``keeps_constant_channels`` computes even what is the same for
+    every input. ``rounding`` is that of int8 FULLY_CONNECTED, where the references differ: ``tflm``
+    rounds twice, ``litert`` once.
     ``patches`` runs the first layers in bands of rows where that makes the arena smaller: rows in
     which bands meet are computed twice. ``picks`` names the candidate (see ``compiler/variants``)
     that computes a node, by the node's index, where the cost rule is not to decide.

@@ -9,6 +9,7 @@ files itself under the kernel that it replaces.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,6 +18,10 @@ from typing import ClassVar
 
 from tinysim.compiler.ops import KernelCall
 from tinysim.firmware import Target
+
+#: Share of a model's cycles from which on a tuned kernel is worth its code to those who look at
+#: both, if portable kernels took its layers: these are so much slower, more or less.
+WORTHWHILE_SHARE, PORTABLE_SLOWDOWN = 0.005, 5.0
 
 
 #: Flash for constants that ``balanced`` does not count: padding of small layers.
@@ -103,10 +108,9 @@ def alternatives(
 ) -> tuple[tuple[str, ...], ...]:
     """Return, by node, the candidates that ``--optimize`` allows and that the rule passes over."""
     passed = []
-    for parts in calls:
+    for parts in _offers(calls, target, optimize):
         names: dict[str, None] = {}
-        for call in parts:
-            found = candidates(call, target)
+        for found in parts:
             chosen = choose(found, optimize)
             names |= {one.name: None for one in affordable(found, optimize) if one is not chosen}
         passed.append(tuple(names))
@@ -124,14 +128,40 @@ def select(
     ``picks`` names candidates by index of the node, where the rule is not to decide.
     """
     selected = []
-    for index, parts in enumerate(calls):
+    for index, offers in enumerate(_offers(calls, target, optimize)):
         chosen = []
-        for call in parts:
-            found = candidates(call, target)
-            named = [candidate for candidate in found if candidate.name == picks.get(index)]
+        for call, found in zip(calls[index], offers, strict=True):
+            named = [one for one in candidates(call, target) if one.name == picks.get(index)]
             chosen.append((named[0] if named else choose(found, optimize)).call)
         selected.append(tuple(chosen))
     return tuple(selected)
+
+
+def _offers(
+    calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str
+) -> list[list[tuple[Candidate, ...]]]:
+    """Return the candidates of each node's calls, without kernels that are not worth their code.
+
+    Only ``speed`` pays for code that hardly runs: a loop for fully connected layers is long, and a
+    classifier at a model's end is done in no time by the portable kernel, too.
+    """
+    offers = [[candidates(call, target) for call in parts] for parts in calls]
+    while optimize != "speed":
+        cycles: Counter[str] = Counter()
+        for found in (found for parts in offers for found in parts):
+            chosen = choose(found, optimize)
+            cycles[chosen.call.kernel] += int(chosen.cycles or 0)
+        least = WORTHWHILE_SHARE / PORTABLE_SLOWDOWN * cycles.total()
+        idle = {kernel for kernel, count in cycles.items() if 0 < count < least}
+        if not idle:
+            break
+        offers = [[_without(idle, found) for found in parts] for parts in offers]
+    return offers
+
+
+def _without(kernels: set[str], found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    *tuned, portable = found
+    return (*(one for one in tuned if one.call.kernel not in kernels), portable)
 
 
 for _module in iter_modules(__path__):

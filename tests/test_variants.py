@@ -1,0 +1,73 @@
+"""The cost rule: which candidate computes a layer, by what the user optimizes for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tinysim.compiler.ops import KernelCall
+from tinysim.compiler.variants import Candidate, Variant, affordable, alternatives, choose, select
+from tinysim.simulator.cores import load_core
+
+TARGET = load_core("cortex_m4f").target
+
+
+def call(kernel: str, constant_bytes: int = 1000) -> KernelCall:
+    return KernelCall(kernel, {}, (), (), (np.zeros(constant_bytes, np.int8),))
+
+
+PORTABLE = Candidate("portable", call("portable"), None)
+LEAN = Candidate("lean", call("lean", 1100), 50.0)
+FAST = Candidate("fast", call("fast", 2000), 10.0)
+
+
+def test_the_cheapest_that_is_allowed_wins() -> None:
+    found = (FAST, LEAN, PORTABLE)
+    assert affordable(found, "speed") == found
+    assert affordable(found, "balanced") == affordable(found, "size") == (LEAN, PORTABLE)
+    assert choose(found, "speed") is FAST
+    assert choose(found, "balanced") is LEAN
+    assert choose((FAST, PORTABLE), "size") is FAST  # tuned at all is better than portable
+    assert choose((PORTABLE,), "speed") is PORTABLE
+
+
+@pytest.fixture
+def filed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """File a variant that offers candidates by the name of the portable kernel."""
+
+    def file(**offers: list[tuple[str, float]]) -> None:
+        for portable, pairs in offers.items():
+
+            class Made(Variant):
+                pairs: list[tuple[str, float]] = []
+
+                def runs_on(self, target: object) -> bool:
+                    return True
+
+                def candidates(self, one: KernelCall, target: object):  # type: ignore
+                    for name, cycles in self.pairs:
+                        yield Candidate(f"{name} of {one.kernel}", call(name), cycles)
+
+            made = Made()
+            made.pairs = pairs
+            monkeypatch.setitem(Variant._registry, portable, [made])
+
+    return file
+
+
+@pytest.mark.parametrize("optimize", ["speed", "balanced", "size"])
+def test_a_kernel_must_be_worth_its_code(filed: Callable[..., None], optimize: str) -> None:
+    filed(large=[("wide", 10_000.0)], small=[("narrow", 5.0), ("wide", 6.0)], tiny=[("least", 1.0)])
+    nodes = ((call("large"),), (call("small"),), (call("tiny"),))
+    kernels = [parts[0].kernel for parts in select(nodes, TARGET, optimize, {})]
+    passed = alternatives(nodes, TARGET, optimize)
+    if optimize == "speed":
+        assert kernels == ["wide", "narrow", "least"]
+        assert passed == (("large",), ("wide of small", "small"), ("tiny",))
+    else:  # what computes the large layer anyway costs nothing in the small one
+        assert kernels == ["wide", "wide", "tiny"]
+        assert passed == (("large",), ("small",), ())
+    picked = select(nodes, TARGET, optimize, {1: "narrow of small", 2: "least of tiny"})
+    assert [parts[0].kernel for parts in picked] == ["wide", "narrow", "least"]
