@@ -14,6 +14,7 @@ from typing import Any
 
 import tinysim
 from tests.conftest import DEMO_MODEL, SHARED
+from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
 
 GOLDEN = Path(__file__).with_suffix(".toml")
 #: The cross compiler that the goldens were made with, as its version line names it.
@@ -40,15 +41,10 @@ def path_of(model: str) -> Path:
     return DEMO_MODEL if is_own else SHARED / "models" / f"{model}.tflite"
 
 
-def choices_of(model: str) -> tuple[str, ...]:
-    """Return which ``--optimize`` are held; size differs from balanced by a flag at most."""
-    return ("speed", "balanced", "size") if model == DEMO_MODEL.stem else ("speed", "balanced")
-
-
 def measure(model: str, board: str) -> dict[str, Costs]:
     """Compile and run a model by every choice."""
     found = {}
-    for optimize in choices_of(model):
+    for optimize in OPTIMIZE_FLAGS:
         profile = tinysim.run(path_of(model), board, optimize=optimize)
         assert profile.output_check.status == "exact"
         code_bytes = profile.used_bytes("flash") - profile.used_bytes("flash", "weights")
