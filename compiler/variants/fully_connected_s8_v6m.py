@@ -51,7 +51,8 @@ def by_rows(call: KernelCall, batches: int, length: int, outputs: int) -> Iterat
     if channels is None:
         return
     padded = -(-length // BLOCK) * BLOCK
-    is_copied = padded != length
+    # Words are loaded from rows: they must be aligned and whole.
+    is_copied = padded != length or any(offset % 4 for offset in call.input_offsets)
     words, pairs = stream(channels)
     tuned = replace(
         call,

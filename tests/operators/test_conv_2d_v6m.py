@@ -18,6 +18,7 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.variants._matrix_v6m import is_packable, padded
 
 BOARD = "generic_m0plus"
+BOARDS = (BOARD, "generic_m0")
 NAME = "conv_2d_s8_v6m"
 examples = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
 
@@ -71,7 +72,8 @@ def layer(weights: Array, scale: float, activation: str, zero_point: int = -128)
     return Case(model, tuple((value,) for value in values))
 
 
-def test_extremes() -> None:
+@pytest.mark.parametrize("board", BOARDS)
+def test_extremes(board: str) -> None:
     rng = np.random.default_rng(2)
     ends = rng.choice(np.array([-127, 127]), (7, 1, 1, 22))
     largest = np.full((3, 1, 1, 9), 127)
@@ -87,7 +89,7 @@ def test_extremes() -> None:
         layer(smallest, 2.0**-9, "RELU_N1_TO_1", 0),
         layer(deep, 2.0**-15, "NONE", 0),  # accumulators beyond 2^21
     ]
-    assert len(assert_on_board(cases, BOARD, NAME)) == len(cases)
+    assert len(assert_on_board(cases, board, NAME)) == len(cases)
 
 
 def test_what_is_not_exact_is_left_to_the_portable_kernel() -> None:

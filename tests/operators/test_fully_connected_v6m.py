@@ -17,6 +17,7 @@ from tinysim.compiler.variants._requantize_v6m import V6mChannels
 from tinysim.compiler.variants.fully_connected_s8_v6m import stream
 
 BOARD = "generic_m0plus"
+BOARDS = (BOARD, "generic_m0")
 NAME = "fully_connected_s8_v6m"
 examples = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
 
@@ -71,7 +72,8 @@ def layer(weights: Array, scale: float, activation: str = "NONE", zero_point: in
     return Case(model, tuple((value,) for value in values))
 
 
-def test_extremes() -> None:
+@pytest.mark.parametrize("board", BOARDS)
+def test_extremes(board: str) -> None:
     rng = np.random.default_rng(2)
     small = rng.integers(-31, 32, (8, 24))
     small[0] = 31
@@ -87,7 +89,7 @@ def test_extremes() -> None:
         layer(deep, 2.0**-15),  # accumulators beyond 2^21
         layer(np.repeat(small, 20, axis=1), 2.0**-12),
     ]
-    assert len(assert_on_board(cases, BOARD, NAME)) == len(cases)
+    assert len(assert_on_board(cases, board, NAME)) == len(cases)
 
 
 @pytest.mark.parametrize(("weight", "is_pair"), [(31, 1), (-31, 1), (33, 0), (-33, 0)])
