@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests import tflite_models as models
 from tests.operators.harness import Case
-from tests.operators.on_board import _read, assert_on_board
+from tests.operators.on_board import assert_on_board, read
 from tests.operators.weights import ACTIVATIONS, ZERO_POINTS, Draw, layers, steps
 from tests.tflite_models import Pair
 from tinysim.boards import load_board
@@ -166,7 +166,7 @@ def test_output_lies_over_input(
 ) -> None:
     name = f"depthwise_conv_2d_s8_{name}dsp"
     case = layer_of(shape, window, (stride, stride))
-    graph = run_passes(_read(case.model), keeps_constant_channels=True)
+    graph = run_passes(read(case.model), keeps_constant_channels=True)
     (node,) = graph.nodes
     (call,) = node.op.lower(node.inputs, node.outputs)
     found = {one.name: one.call for one in candidates(call, target_of("generic_m4"))}[name]
@@ -178,7 +178,7 @@ def test_output_lies_over_input(
 
 def portable_call(case: Case) -> KernelCall:
     """Return the call that the layer lowers to."""
-    (node,) = run_passes(_read(case.model), keeps_constant_channels=True).nodes
+    (node,) = run_passes(read(case.model), keeps_constant_channels=True).nodes
     (call,) = node.op.lower(node.inputs, node.outputs)
     return call
 
