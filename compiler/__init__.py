@@ -10,6 +10,7 @@ from tinysim.boards import Board
 from tinysim.compiler.emit import emit_c, layer_symbols, tensor_infos
 from tinysim.compiler.graph import Graph
 from tinysim.compiler.memory import directed, plan_memory
+from tinysim.compiler.memory.placements import placements
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.passes.rounding import with_rounding
@@ -102,6 +103,7 @@ def compile_graph(
         entry_symbol="ts_model_invoke",
         arena_symbol="tensor_arena",
         toolchain=image.toolchain,
+        tensors=placements(graph, plan, calls),
         removed=graph.removed,
     )
     files = {name: text.encode() for name, text in sources.items()} | {

@@ -15,11 +15,13 @@ from tinysim.errors import ModelError
 from tinysim.firmware import Firmware, TensorInfo
 from tinysim.simulator.cores import Core
 from tinysim.simulator.counting import count
+from tinysim.simulator.functions import call_paths, function_profiles
 from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits, Machine
 from tinysim.simulator.profile import (
     STALLS,
     Counters,
+    FunctionProfile,
     LayerProfile,
     RegionUse,
 )
@@ -53,6 +55,8 @@ class Execution:
     outputs: tuple[NDArray[Any], ...]
     fidelity: int
     bank_cycles: dict[str, int]
+    functions: tuple[FunctionProfile, ...]
+    paths: tuple[tuple[tuple[str, ...], int], ...]
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class Session:
             outputs=tuple(self._read(info) for info in self.firmware.outputs),
             fidelity=self.machine.fidelity,
             bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
+            functions=function_profiles(self.machine),
+            paths=call_paths(self.machine),
         )
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tinysim.firmware import TensorInfo, Toolchain
+from tinysim.firmware import TensorInfo, TensorPlacement, Toolchain
 from tinysim.simulator.tuning import Tuning
 
 #: Why a cycle passed without an instruction starting; the order in which reports list them.
@@ -162,6 +162,32 @@ class Hotspot:
 
 
 @dataclass(frozen=True)
+class HotLoop:
+    """An innermost loop: where its cycles went, and its instructions in order of address.
+
+    ``layers`` are the indices of the layers that run it; ``end`` is the first address behind it.
+    """
+
+    function: str
+    start: int
+    end: int
+    layers: tuple[int, ...]
+    iterations: int
+    counters: Counters
+    body: tuple[Hotspot, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What others have published for the same model on the same board."""
+
+    stack: str
+    latency_s: float
+    energy_j: float | None
+    source: str
+
+
+@dataclass(frozen=True)
 class FirmwareProfile:
     """What a stretch of foreign firmware cost on one board.
 
@@ -233,6 +259,11 @@ class Profile:
     removed: tuple[str, ...]
     bank_cycles: Mapping[str, int] = field(default_factory=dict)
     tuning: Tuning | None = None
+    tensors: tuple[TensorPlacement, ...] = ()
+    functions: tuple[FunctionProfile, ...] = ()
+    paths: tuple[tuple[tuple[str, ...], int], ...] = ()
+    loops: tuple[HotLoop, ...] = ()
+    published: tuple[Published, ...] = ()
 
     @property
     def total(self) -> Counters:
@@ -253,6 +284,15 @@ class Profile:
     def latency_s(self) -> float:
         """Seconds of one inference at the board's clock."""
         return self.cycles / self.clock_hz
+
+    @property
+    def latency_band_s(self) -> tuple[float, float]:
+        """Seconds between which a board is expected to take.
+
+        The error is (simulated - measured) / measured, so measured = simulated / (1 + error).
+        """
+        timing = self.timing
+        return self.latency_s / (1 + timing.error_high), self.latency_s / (1 + timing.error_low)
 
     def used_bytes(self, kind: str, *causes: str) -> int:
         """Bytes used of all ``flash`` or ``ram`` regions, for the given causes or for all."""

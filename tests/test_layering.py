@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "compiler": {"errors", "boards", "kernels", "firmware"},
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
-    "report": {"errors", "simulator"},
+    "budget": {"errors", "simulator"},
+    "report": {"errors", "simulator", "budget"},
     "tune": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "api": {
         *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),

@@ -263,4 +263,7 @@ def _profile(
         removed=firmware.removed,
         bank_cycles=execution.bank_cycles,
         tuning=tuning,
+        tensors=firmware.tensors,
+        functions=execution.functions,
+        paths=execution.paths,
     )

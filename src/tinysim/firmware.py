@@ -51,6 +51,25 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class TensorPlacement:
+    """Where a tensor, or a layer's scratch memory, lies in the arena, and while which layers run.
+
+    ``kind`` is ``input``, ``output``, ``state``, ``activation`` or ``scratch``; scratch memory has
+    the name of its layer. The layers are ``first_layer`` to ``last_layer``: -1 is before the first
+    (inputs), the number of layers behind the last (outputs).
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    offset_bytes: int
+    size_bytes: int
+    first_layer: int
+    last_layer: int
+
+
+@dataclass(frozen=True)
 class LayerSymbol:
     """One layer of the model and the function that computes it."""
 
@@ -113,4 +132,5 @@ class Firmware:
     entry_symbol: str
     arena_symbol: str
     toolchain: Toolchain
+    tensors: tuple[TensorPlacement, ...] = ()
     removed: tuple[str, ...] = ()

@@ -115,9 +115,7 @@ def _cost(macs: int, instructions: int, cycles: int, profile: Profile) -> list[s
 def _totals(profile: Profile) -> list[Text]:
     """Say cycles, latency and energy, with the band that they are good to."""
     timing = profile.timing
-    # error = (simulated - measured) / measured, so measured = simulated / (1 + error).
-    fastest = profile.latency_s / (1 + timing.error_high)
-    slowest = profile.latency_s / (1 + timing.error_low)
+    fastest, slowest = profile.latency_band_s
     lines = [
         Text.assemble(
             "\nlatency   ",
