@@ -53,7 +53,7 @@ def oracle(model: Path, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def assert_sums_up(profile: Profile) -> None:
     parts = [*(layer.counters for layer in profile.layers), profile.runtime]
-    assert all(layer.counters.instructions > layer.macs for layer in profile.layers)
+    assert all(layer.counters.instructions > 0 for layer in profile.layers)
     assert profile.runtime.instructions < 20 * len(profile.layers)
     assert sum(part.cycles for part in parts) == profile.cycles
     assert sum(part.instructions for part in parts) == profile.total.instructions
