@@ -7,7 +7,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /** As much as the core's registers take at once. */
 typedef struct {
@@ -27,15 +26,15 @@ static __attribute__((noinline, unused)) void ts_copy_words(void *to, const void
     const uint8_t *source = from;
     for (; count >= 8; count -= 8) {
         ts_burst burst;
-        memcpy(&burst, __builtin_assume_aligned(source, 4), sizeof burst);
-        memcpy(__builtin_assume_aligned(target, 4), &burst, sizeof burst);
+        __builtin_memcpy(&burst, __builtin_assume_aligned(source, 4), sizeof burst);
+        __builtin_memcpy(__builtin_assume_aligned(target, 4), &burst, sizeof burst);
         source += sizeof burst;
         target += sizeof burst;
     }
     for (; count > 0; count--) {
         uint32_t word;
-        memcpy(&word, __builtin_assume_aligned(source, 4), sizeof word);
-        memcpy(__builtin_assume_aligned(target, 4), &word, sizeof word);
+        __builtin_memcpy(&word, __builtin_assume_aligned(source, 4), sizeof word);
+        __builtin_memcpy(__builtin_assume_aligned(target, 4), &word, sizeof word);
         source += sizeof word;
         target += sizeof word;
     }
