@@ -134,6 +134,13 @@ class Instruction:
         return self.kind == "branch_link" or self.text.startswith("blx")
 
     @property
+    def is_return(self) -> bool:
+        """Whether it goes where a register or the stack says, as returns do."""
+        if self.kind == "branch_indirect":
+            return not self.is_call
+        return self.kind in ("load_multiple_pc", "load_pc")
+
+    @property
     def is_conditional(self) -> bool:
         """Whether a branch may not be taken: the mnemonic is longer than ``b`` and its width."""
         return self.kind == "branch" and self.text.split()[0].removesuffix(".w") != "b"

@@ -43,7 +43,7 @@ class _Run(ctypes.Structure):
         ("instructions", ctypes.c_uint32),
         ("moves_sp", ctypes.c_uint32),
         ("sp_above_low", ctypes.c_int32),
-        ("is_call", ctypes.c_uint32),
+        ("left_by", ctypes.c_uint32),
         ("is_used", ctypes.c_uint32),
     ]
 
@@ -89,7 +89,7 @@ class _State(ctypes.Structure):
         ("run_stalls", ctypes.c_uint64 * 4),
         ("is_arriving", ctypes.c_uint32),
         ("from_end", ctypes.c_uint32),
-        ("from_call", ctypes.c_uint32),
+        ("from_left_by", ctypes.c_uint32),
         ("stop_reason", ctypes.c_uint32),
         ("lowest_sp", ctypes.c_uint32),
         ("millicycles", ctypes.c_uint64),
@@ -182,7 +182,7 @@ class NativeTracer(Tracer):
         run.instructions = price.instructions
         run.moves_sp = price.moves_sp
         run.sp_above_low = price.sp_above_low
-        run.is_call = price.is_call
+        run.left_by = price.left_by
 
     def _flush(self) -> None:
         """Have the rounds of a loop that goes on counted."""

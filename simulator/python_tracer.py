@@ -11,6 +11,9 @@ from tinysim.simulator.tracer import (
     DEPTH_MAX,
     EXCEPTION_MARK,
     HISTORY_BITS,
+    LEFT_BY_BRANCH,
+    LEFT_BY_CALL,
+    LEFT_BY_RETURN,
     NEVER,
     NOTHING_LOWER,
     STOP_ATTENTION,
@@ -192,14 +195,30 @@ class PythonTracer(Tracer):
 
     def _follow(self, start: int, price: RunPrice | None) -> None:
         """Follow a taken branch in the call tree."""
-        if price is not None and price.is_call:
+        left_by = LEFT_BY_BRANCH if price is None else price.left_by
+        if left_by == LEFT_BY_CALL:
             is_deep = len(self._frames) == DEPTH_MAX  # recursion: contexts end somewhere
             self._push(self._end)
             self._call(self._context, start, reuse=is_deep)
         elif self._frames and self._frames[-1][0] == start:
             self._context = self._frames.pop()[1]
+        elif left_by == LEFT_BY_RETURN and self._unwind(start):
+            pass
         elif self._is_entry(start) and self._functions[self._context][0] != start:
             self._call(self._context, start, reuse=True)  # a tail call
+
+    def _unwind(self, start: int) -> bool:
+        """Return past functions that did not return themselves; see ``unwind`` in tracer.c."""
+        function = self._functions[self._context][0]
+        for depth in reversed(range(len(self._frames))):
+            address, context = self._frames[depth]
+            if address == EXCEPTION_MARK:
+                return False
+            if address == start and self._functions[context][0] != function:
+                del self._frames[depth:]
+                self._context = context
+                return True
+        return False
 
     def _is_entry(self, address: int) -> bool:
         half = (address - self._code.base) >> 1

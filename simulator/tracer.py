@@ -23,7 +23,8 @@ NOTHING_LOWER = 0xFFFF_FFFF
 #: Why the tracer itself has stopped the emulator.
 STOP_NONE, STOP_LIMIT, STOP_ATTENTION, STOP_STACK, STOP_UNALIGNED = 0, 1, 2, 3, 4
 
-
+#: How a run is left: by a branch, a call, or as functions return.
+LEFT_BY_BRANCH, LEFT_BY_CALL, LEFT_BY_RETURN = 0, 1, 2
 #: How the branch at the end of a block is predicted.
 BRANCH_CERTAIN, BRANCH_CONDITIONAL, BRANCH_INDIRECT = 1, 2, 3
 #: Two-bit counters that predict, and how many of the last branches choose among them.
@@ -40,13 +41,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class RunPrice:
-    """What a new run costs and does to the stack pointer, and whether it ends in a call."""
+    """What a new run costs and does to the stack pointer, and how it is left."""
 
     millicycles: int
     instructions: int
     moves_sp: bool
     sp_above_low: int
-    is_call: bool
+    left_by: int
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,22 @@ int main(void) { return keep == 0; }
     assert len(loaded.tracer.contexts()) < 600
 
 
+@pytest.mark.parametrize("use_native", [True, False])
+def test_part_that_returns_for_its_function_ends_both(use_native: bool) -> None:
+    """The library's ``__aeabi_dmul`` does so: a part of it, called, pops the whole's return."""
+    body = (
+        "push {r4, lr}\nmovs r4, #40\n1: bl whole\nsubs r4, #1\nbne 1b\npop {r4, pc}\n"
+        ".thumb_func\n.type whole, %function\nwhole: push {r4, lr}\nbl part\npop {r4, pc}\n"
+        ".thumb_func\n.type part, %function\npart: nop\npop {r4, pc}"
+    )
+    loaded = machine(assembly(body), use_native=use_native)
+    loaded.boot("main")
+    call(loaded, "probe")
+    paths = {path for path, _ in call_paths(loaded)}
+    assert paths == {("probe",), ("probe", "whole"), ("probe", "whole", "part")}
+    assert {one.name: one.calls for one in function_profiles(loaded)}["part"] == 40
+
+
 def test_second_call_counts_the_same_as_the_first() -> None:
     loaded = machine(assembly("movs r1, #100\n1: subs r1, #1\nbne 1b\nbx lr"))
     loaded.boot("main")

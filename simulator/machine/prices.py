@@ -20,6 +20,9 @@ from tinysim.simulator.tracer import (
     BRANCH_CERTAIN,
     BRANCH_CONDITIONAL,
     BRANCH_INDIRECT,
+    LEFT_BY_BRANCH,
+    LEFT_BY_CALL,
+    LEFT_BY_RETURN,
     RunPrice,
 )
 
@@ -91,7 +94,11 @@ class Prices:
             instructions=cost.instructions,
             moves_sp=any(one.moves_sp for one in run),
             sp_above_low=level - min(levels) if known else 0,
-            is_call=run[-1].is_call,
+            left_by=LEFT_BY_CALL
+            if run[-1].is_call
+            else LEFT_BY_RETURN
+            if run[-1].is_return
+            else LEFT_BY_BRANCH,
         )
 
     def instruction_at(self, address: int) -> Instruction | None:

@@ -146,15 +146,36 @@ NOINLINE static void call(ts_tracer *t, uint32_t function, uint32_t return_addre
     t->contexts[t->context].calls++;
 }
 
-/** Follow a taken branch to `start` in the call tree; calls return to `end`. */
-static inline void follow(ts_tracer *t, uint32_t start, uint32_t is_call, uint32_t end)
+/**
+ * Return to `start` past functions that did not return themselves, as parts of one function that
+ * call each other do. What the current function goes to inside itself is no return.
+ */
+NOINLINE static int unwind(ts_tracer *t, uint32_t start)
 {
-    if (is_call) {
+    const uint32_t function = t->context_count ? t->contexts[t->context].function : 0;
+    for (uint32_t i = t->depth; i-- && t->frames[i].return_address != EXCEPTION_MARK;) {
+        const ts_frame *const frame = &t->frames[i];
+        if (frame->return_address == start && t->contexts[frame->context].function != function) {
+            t->context = frame->context;
+            t->depth = i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** Follow a taken branch to `start` in the call tree; calls return to `end`. */
+static inline void follow(ts_tracer *t, uint32_t start, uint32_t left_by, uint32_t end)
+{
+    if (left_by == LEFT_BY_CALL) {
         call(t, start, end);
         return;
     }
     if (t->depth && t->frames[t->depth - 1].return_address == start) {
         t->context = t->frames[--t->depth].context;
+        return;
+    }
+    if (left_by == LEFT_BY_RETURN && unwind(t, start)) {
         return;
     }
     const uint32_t half = (start - t->code_base) >> 1;
@@ -223,7 +244,7 @@ static int is_settled(ts_tracer *t, uint32_t end)
 static void begin_loop(ts_tracer *t, ts_run *run, uint32_t size)
 {
     uint64_t rounds = UINT32_MAX;
-    if (run->moves_sp || run->is_call || !run->millicycles ||
+    if (run->moves_sp || run->left_by == LEFT_BY_CALL || !run->millicycles ||
         t->deadline_millicycles <= t->millicycles) {
         return;
     }
@@ -315,7 +336,7 @@ void ts_tracer_pause(ts_tracer *t, void *emulator, uint32_t address)
     if (run && is_taken) {
         t->is_arriving = 1;
         t->from_end = run->key.end;
-        t->from_call = run->is_call;
+        t->from_left_by = run->left_by;
     }
 }
 
@@ -324,7 +345,7 @@ void ts_tracer_arrive(ts_tracer *t, uint32_t address)
 {
     if (t->is_arriving) {
         t->is_arriving = 0;
-        follow(t, address, t->from_call, t->from_end);
+        follow(t, address, t->from_left_by, t->from_end);
     }
 }
 
@@ -359,7 +380,7 @@ NOINLINE static void begin_block(ts_tracer *t, void *emulator, uint32_t start, u
         const uint32_t is_loop = start == t->run_start && start + size == t->run_end;
         ts_run *const run = close_run(t, emulator, 1);
         if (t->stop_reason != STOP_LIMIT) {
-            follow(t, start, run && run->is_call, run ? run->key.end : 0);
+            follow(t, start, run ? run->left_by : 0, run ? run->key.end : 0);
         }
         if (t->stop_reason != STOP_NONE) {
             return;

@@ -18,6 +18,9 @@ enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3, STOP_U
 /** What a run waited for that its code does not tell. */
 enum { STALL_FETCH = 0, STALL_DATA = 1, STALL_DIVIDE = 2, STALL_BRANCH = 3, STALLS = 4 };
 
+/** How a run is left: by a branch, a call, or as functions return. */
+enum { LEFT_BY_BRANCH = 0, LEFT_BY_CALL = 1, LEFT_BY_RETURN = 2 };
+
 /** How the branch at the end of a block is predicted. */
 enum { BRANCH_CERTAIN = 1, BRANCH_CONDITIONAL = 2, BRANCH_INDIRECT = 3 };
 enum { BRANCHES = 1 << 14, COUNTERS = 1 << 9, HISTORY_BITS = 8 };
@@ -45,7 +48,7 @@ typedef struct {
     uint32_t instructions; /**< of one execution */
     uint32_t moves_sp;     /**< whether SP is worth reading behind it */
     int32_t sp_above_low;  /**< SP behind the run less the lowest SP inside it */
-    uint32_t is_call;      /**< whether it ends in a branch with link */
+    uint32_t left_by;      /**< LEFT_BY_... */
     uint32_t is_used;
 } ts_run;
 
@@ -93,7 +96,7 @@ struct ts_tracer {
     uint64_t run_stalls[STALLS]; /**< of the open run, in thousandths of a cycle */
     uint32_t is_arriving; /**< a branch was taken before a stop, and its target is not known yet */
     uint32_t from_end;    /**< where the run ended that took it */
-    uint32_t from_call;   /**< whether it is a call */
+    uint32_t from_left_by; /**< LEFT_BY_... */
     uint32_t stop_reason;
     uint32_t lowest_sp;
     uint64_t millicycles;
