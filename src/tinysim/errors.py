@@ -6,6 +6,7 @@
     ├ ModelError                 the model file, or an input for it, cannot be used
     │ └ UnsupportedOperatorError   lists every operator that has no kernel, at once
     ├ BoardError                 unknown board, or a board file that breaks the schema
+    ├ BudgetError                a budget that cannot be read; names every problem, at once
     ├ ToolchainError             the cross compiler is missing or failed
     ├ SimulationError            the firmware cannot be executed
     │ ├ FaultError                 a bad access or instruction, with pc and symbol
@@ -40,6 +41,12 @@ class UnsupportedOperatorError(ModelError):
 
 class BoardError(TinysimError):
     """A board is unknown, or its file breaks the schema."""
+
+    exit_code = 2
+
+
+class BudgetError(TinysimError):
+    """A file of budgets cannot be read; lists everything that is wrong with it."""
 
     exit_code = 2
 

@@ -51,6 +51,8 @@ class Limit:
 
     ``value`` is in the metric's unit, ``text`` as the user wrote it. ``layers`` is a shell pattern
     of names, operators or indices of layers that each must keep the limit; None is the whole model.
+    A ``regression`` is ``of`` one metric, or of all that have none of their own (None); the growth
+    is a share of the baseline, or ``is_absolute``: in the unit of that metric.
     """
 
     metric: str
@@ -58,6 +60,20 @@ class Limit:
     text: str
     source: Source
     layers: str | None = None
+    of: str | None = None
+    is_absolute: bool = False
+
+    @property
+    def unit(self) -> str:
+        """The unit of ``value``, and of what is measured against it."""
+        return METRICS[self.of if self.is_absolute and self.of else self.metric]
+
+    @property
+    def name(self) -> str:
+        """What is limited, in words: ``cycles of layers conv*``, ``regression of flash``."""
+        if self.layers is not None:
+            return f"{self.metric} of layers {self.layers}"
+        return self.metric if self.of is None else f"{self.metric} of {self.of}"
 
 
 @dataclass(frozen=True)
