@@ -12,7 +12,9 @@ from decimal import Decimal, DecimalException
 
 from tinysim.budget import METRICS
 
-_NUMBER = re.compile(r"(\d(?:_?\d)*(?:\.\d(?:_?\d)*)?(?:[eE][+-]?\d{1,9})?)\s*(.*)", re.ASCII)
+_NUMBER = re.compile(
+    r"(\d(?:_?\d)*(?:\.\d(?:_?\d)*)?(?:[eE][+-]?\d{1,9})?)\s*([^\d.,_]*)", re.ASCII
+)
 _TWO_TO_THE_64 = 2**64
 
 
@@ -101,13 +103,24 @@ def write(value: float, unit: str) -> str:
         return f"{round(value):,} {unit}"
     if unit == "share":
         return f"{value * 100:.4g} %"
-    size = abs(value)
+    size = abs(float(f"{value:.4g}"))
     if size >= 1000:
         return f"{value:,.0f} {unit}"
     for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u")):
         if size >= factor or size == 0:
             return f"{value / factor:.4g} {prefix}{unit}"
     return f"{value / 1e-9:.4g} n{unit}"
+
+
+def write_band(value: float, low: float, high: float, unit: str) -> str:
+    """Write a quantity with its band, if it has one: ``16 (14.3 to 18.6) ms``."""
+    texts = [write(one, unit) for one in (value, low, high)]
+    if low == high:
+        return texts[0]
+    numbers, units = zip(*(text.rsplit(" ", 1) for text in texts), strict=True)
+    if len(set(units)) > 1:
+        return f"{texts[0]} ({texts[1]} to {texts[2]})"
+    return f"{numbers[0]} ({numbers[1]} to {numbers[2]}) {units[0]}"
 
 
 def _text(written: object) -> str:
