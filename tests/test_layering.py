@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "compiler": {"errors", "boards", "kernels", "firmware"},
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
-    "budget": {"boards", "compiler", "errors", "simulator"},
+    "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
     "report": {"errors", "simulator", "budget"},
     "tune": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "api": {

@@ -117,12 +117,15 @@ class CheckResult:
     cases: tuple[Case, ...]
     is_strict: bool
 
+    def is_broken(self, finding: Finding) -> bool:
+        """Whether a limit is not kept; what may fail is, unless strict."""
+        return finding.verdict not in ((PASSES,) if self.is_strict else (PASSES, MAY_FAIL))
+
     def broken(self) -> Iterator[tuple[Case, Finding]]:
         """Return the limits that are not kept."""
-        accepted = (PASSES,) if self.is_strict else (PASSES, MAY_FAIL)
         for case in self.cases:
             for finding in case.findings:
-                if finding.verdict not in accepted:
+                if self.is_broken(finding):
                     yield case, finding
 
     @property
