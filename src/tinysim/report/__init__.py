@@ -1,10 +1,14 @@
-"""Profile -> text, one module a format: drop a module with ``render(profile) -> str`` in."""
+"""Profile -> text, one module a format: drop a module with ``render(profile) -> str`` in.
+
+What is to be said of a whole check is in modules ``_check_*`` with ``render_check(result) -> str``.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
 
+from tinysim.budget import CheckResult
 from tinysim.simulator.profile import Profile
 
 #: The formats: the modules of this folder.
@@ -12,8 +16,24 @@ FORMATS = tuple(
     sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
 )
 
+#: Formats of a whole check -> their modules.
+CHECK_FORMATS = {
+    "text": "_check_table",
+    "json": "_check_json",
+    "markdown": "_check_markdown",
+    "junit": "_check_junit",
+    "sarif": "_check_sarif",
+}
+
 
 def render(profile: Profile, format: str) -> str:
     """Render ``profile`` as one of ``FORMATS``."""
     text: str = import_module(f"{__name__}.{format}").render(profile)
+    return text
+
+
+def render_check(result: CheckResult, format: str) -> str:
+    """Render ``result`` as one of ``CHECK_FORMATS``."""
+    module = import_module(f"{__name__}.{CHECK_FORMATS[format]}")
+    text: str = module.render_check(result)
     return text
