@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "traces": {"errors", "boards", "simulator"},
     "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
     "report": {"errors", "simulator", "budget"},
+    "baseline": {"budget", "errors", "report", "simulator"},
     "tune": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "api": {
         *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),
@@ -29,8 +30,8 @@ MAY_IMPORT = {
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "cli": {
-        *("__version__", "api", "boards", "compiler", "errors", "layerwise", "report"),
-        *("simulator", "traces", "tune"),
+        *("__version__", "api", "baseline", "boards", "budget", "compiler", "errors"),
+        *("layerwise", "report", "simulator", "traces", "tune"),
     },
     "__main__": {"cli"},
 }

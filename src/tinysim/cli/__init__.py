@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tinysim import __version__
+from tinysim.cli import baseline
 from tinysim.cli.accuracy import accuracy
 from tinysim.cli.boards import boards
 from tinysim.cli.compile import compile
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 for _command in (run, compile, diff, boards, ops, accuracy, doctor):
     app.command()(_command)
+app.add_typer(baseline.app, name="baseline")
 
 
 @app.callback(invoke_without_command=True)
