@@ -18,7 +18,7 @@ from tinysim.cli.options import (
     TuneOption,
     chosen,
 )
-from tinysim.errors import BudgetError, InternalError, MeasurementError
+from tinysim.errors import InternalError, MeasurementError
 
 if TYPE_CHECKING:
     from tinysim.baseline import Comparison, Record
@@ -69,6 +69,7 @@ def save(
 
     All of them are stored or none. The same model, board and tools give the same bytes.
     """
+    from tinysim.baseline.place import baseline_folder
     from tinysim.baseline.store import content, file_name
 
     if model is None:
@@ -81,7 +82,7 @@ def save(
         choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
         options = {**choices, "tune": tune}
         jobs = [(model, name, input or [], options) for name in dict.fromkeys(board)]
-        folder = _default_folder()
+        folder = baseline_folder(Path())
     names = [file_name(path, name) for path, name, _, _ in jobs]
     if twins := sorted({name for name in names if names.count(name) > 1}):
         raise MeasurementError(
@@ -179,6 +180,7 @@ def _write(
 
 def _stored(model: Path, board: str | None, folder: Path | None) -> Path:
     """Return the baseline of a model on a board."""
+    from tinysim.baseline.place import baseline_folder
     from tinysim.baseline.store import file_name
     from tinysim.boards import load_board
 
@@ -186,7 +188,7 @@ def _stored(model: Path, board: str | None, folder: Path | None) -> Path:
         raise typer.BadParameter("give two baselines, or a model and --board")
     if board is None:
         raise typer.BadParameter("a model needs --board")
-    return (folder or _default_folder()) / file_name(model, load_board(board).name)
+    return (folder or baseline_folder(Path())) / file_name(model, load_board(board).name)
 
 
 def _record(path: Path, board: str | None, inputs: list[Path], options: Any) -> Record:
@@ -214,18 +216,6 @@ def _run(model: Path, board: str, inputs: list[Path], options: Any) -> Profile:
             fix="do not trust this run; please report it with the model",
         )
     return profile
-
-
-def _default_folder() -> Path:
-    """Return the folder that the project's settings name, or the usual one."""
-    from tinysim.baseline.store import DEFAULT_FOLDER
-    from tinysim.budget.settings import find_settings, read_settings
-
-    try:
-        file = find_settings(Path())
-    except BudgetError:  # a model needs no settings to have a baseline
-        return DEFAULT_FOLDER
-    return read_settings(file).baseline or DEFAULT_FOLDER
 
 
 def _jobs_of_project() -> tuple[list[tuple[Path, str, list[Path], Any]], Path]:
