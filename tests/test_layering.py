@@ -21,7 +21,11 @@ MAY_IMPORT = {
     "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
     "report": {"errors", "simulator", "budget"},
     "baseline": {"budget", "errors", "report", "simulator"},
-    "tune": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
+    "cache": {"__version__"},
+    "records": set(),
+    "tune": {
+        *("agreement", "boards", "cache", "compiler", "errors", "records", "simulator"),
+    },
     "api": {
         *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),
         "tune",

@@ -24,7 +24,7 @@ from tinysim.simulator import Execution, Session, random_inputs
 from tinysim.simulator.cores import Core, load_core
 from tinysim.simulator.machine import Limits
 from tinysim.simulator.tuning import TunedLayer, Tuning
-from tinysim.tune.cache import Cache, key_of
+from tinysim.tune import cache
 
 #: Candidates by index of the node that they compute.
 Picks = dict[int, str]
@@ -64,12 +64,12 @@ def tuned(
         () if node in given else names
         for node, names in enumerate(other_kernels(graph, core.target, choices))
     )
-    cache = Cache(key_of(graph.sha256, board, core, choices, others, fidelity))
-    kept = cache.read(others)
+    key = cache.key_for(graph.sha256, board, core, choices, others, fidelity)
+    kept = cache.read(key, others)
     if kept is None:
         bench = _Bench(graph, Path(model).name, board, core, choices, limits, fidelity)
         kept = _search(bench, others, on_stage)
-        cache.write(kept)
+        cache.write(key, kept)
     picks = given | {layer.index: layer.kernel for layer in kept.layers}
     return replace(choices, picks=tuple(sorted(picks.items()))), kept
 
