@@ -68,6 +68,19 @@ def compiler_version() -> str:
     return _run([_tool("gcc"), "--version"], Path.cwd()).splitlines()[0]
 
 
+@lru_cache
+def library_states(target: Target) -> tuple[tuple[str, int, int], ...]:
+    """Return path, size and time of the libraries that are linked; versions are not told."""
+    states = []
+    for name in ("libc_nano.a", "libm.a", "libgcc.a"):
+        path = Path(
+            _run([_tool("gcc"), *target.flags, f"-print-file-name={name}"], Path.cwd())[:-1]
+        )
+        if path.is_file():  # a name that is not found is printed as it is
+            states.append((str(path), path.stat().st_size, path.stat().st_mtime_ns))
+    return tuple(states)
+
+
 def build(
     sources: dict[str, str], board: Board, target: Target, arena_bytes: int, optimize: str
 ) -> Image:

@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,8 @@ class Whole:
     share: float | None
     parts: tuple[Part, ...]
     is_good: bool = True
+    image: bytes = bytes(range(256))
+    places: Mapping[str, Part] = field(default_factory=lambda: {"a": Part((7,))})
 
 
 WHOLE = Whole('"é\n', 0.1 + 0.2, (Part(()), Part((1, 2))))
@@ -194,6 +197,10 @@ def test_records_come_back() -> None:
         (b'"is_good": true', b'"is_good": 1'),
         (b'"is_good"', b'"is_bad"'),
         (b', "is_good": true', b""),
+        (b'"AAEC', b'"A!EC'),
+        (b'"AAEC', b'"AAEC='),
+        (b'{"a"', b'["a"'),
+        (b"[7]", b"[null]"),
         (b'"is_good": true', b'"is_good": true, "more": 1'),
         (b"0.30000000000000004", b'"much"'),
         (b"{", b"["),

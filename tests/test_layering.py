@@ -28,8 +28,9 @@ MAY_IMPORT = {
     },
     "api": {
         *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),
-        "tune",
+        *("firmware", "firmware_cache", "tune"),
     },
+    "firmware_cache": {"boards", "cache", "compiler", "firmware", "records"},
     "agreement": {"simulator"},
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},

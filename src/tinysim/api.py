@@ -12,7 +12,11 @@ from tinysim import __version__
 from tinysim.agreement import check_outputs
 from tinysim.boards import Board, load_board, without_banks
 from tinysim.compiler import Choices, Compilation, compile_model
+from tinysim.compiler.passes.rounding import with_rounding
+from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
+from tinysim.firmware import Firmware
+from tinysim.firmware_cache import firmware_of
 from tinysim.report import render
 from tinysim.simulator import (
     Execution,
@@ -62,6 +66,7 @@ def run(
     limits: Limits | None = None,
     fidelity: int | None = None,
     tune: bool = False,
+    use_cache: bool = True,
     on_stage: Callable[[str], None] = lambda stage: None,
     **choices: Unpack[ChoiceArguments],
 ) -> Result:
@@ -86,6 +91,8 @@ def run(
     tune
         Choose kernels by simulating all candidates: takes a compilation and a run for each, the
         first time. ``profile.tuning`` says what it won.
+    use_cache
+        Take firmware that an earlier run compiled from the same model and choices.
     on_stage
         Called with the name of each stage as it begins.
     **choices
@@ -111,6 +118,7 @@ def run(
             limits=limits,
             fidelity=fidelity,
             tune=tune,
+            use_cache=use_cache,
             on_stage=on_stage,
             **choices,
         )
@@ -126,6 +134,7 @@ def run_each(
     limits: Limits | None = None,
     fidelity: int | None = None,
     tune: bool = False,
+    use_cache: bool = True,
     on_stage: Callable[[str], None] = lambda stage: None,
     **choices: Unpack[ChoiceArguments],
 ) -> Iterator[Result]:
@@ -138,18 +147,18 @@ def run_each(
             model, description, chosen, limits=limits, fidelity=fidelity, on_stage=on_stage
         )
     on_stage("compiling")
-    compilation = compile_model(Path(model), description, core.target, chosen)
-    infos = compilation.firmware.inputs
-    where = Path(model).name
+    graph, where = read_model(Path(model)), Path(model).name
+    firmware = firmware_of(graph, where, description, core.target, chosen, use_cache)
+    infos = firmware.inputs
     ready = [check_inputs(infos, b, where) for b in batches or [random_inputs(infos)]]
     on_stage("simulating")
-    session = Session(compilation.firmware, description, core, limits, fidelity=fidelity)
-    reference = Reference(compilation.graph)
+    session = Session(firmware, description, core, limits, fidelity=fidelity)
+    reference = Reference(with_rounding(graph, chosen.rounding))
     for arrays in ready:
         execution = session.infer(arrays)
         on_stage("checking")
         check = check_outputs(reference.infer(arrays), execution.outputs)
-        yield _profile(compilation, description, core, arrays, execution, check, tuning)
+        yield _profile(firmware, description, core, arrays, execution, check, tuning)
 
 
 def run_firmware(
@@ -222,7 +231,7 @@ def _board(board: str | Board) -> Board:
 
 
 def _profile(
-    compilation: Compilation,
+    firmware: Firmware,
     board: Board,
     core: Core,
     inputs: Arrays,
@@ -231,7 +240,6 @@ def _profile(
     tuning: Tuning | None,
 ) -> Result:
     """Put everything that was found together."""
-    firmware = compilation.firmware
     cycles = sum(layer.counters.cycles for layer in execution.layers) + execution.runtime.cycles
     return Result(
         tinysim_version=__version__,

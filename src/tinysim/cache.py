@@ -18,10 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tinysim import __version__
 
+#: Libraries that read models, or compute with what was read.
+_LIBRARIES = (
+    *("flatbuffers", "h5py", "jinja2", "keras", "numpy", "onnx", "onnxscript", "ortools"),
+    *("tensorflow", "tflite", "torch", "unicorn"),
+)
 _SUFFIXES = (".py", ".toml", ".h", ".c", ".j2", ".so")
 _PART = ".part-"
 #: No entry takes that long to write: whoever began it was killed.
@@ -32,9 +38,16 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 def key_of(parts: Sequence[str], *values: object) -> str:
     """Return a hash of values, by what ``repr`` says of them, and of the code that uses them.
 
-    ``parts`` are the modules and folders of tinysim that decide what follows from the values.
+    The code is that of libraries, too, by their versions.
+
+    Parameters
+    ----------
+    parts
+        Modules and folders of tinysim that decide what follows from the values.
+    values
+        Whatever the entry depends on besides.
     """
-    code = (__version__, *((part, _sources(part)) for part in parts))
+    code = (__version__, _versions(), *((part, _sources(part)) for part in parts))
     return hashlib.sha256(repr((code, values)).encode()).hexdigest()
 
 
@@ -125,3 +138,13 @@ def _sources(part: str) -> str:
             digest.update(f"{path.relative_to(place)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Return the versions of the libraries that are installed."""
+    found = []
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return tuple(found)

@@ -1,7 +1,11 @@
-"""Frozen dataclasses as JSON and back: what is read is checked against the annotations."""
+"""Frozen dataclasses as JSON and back: what is read is checked against the annotations.
+
+Fields are plain values, bytes, tuples, mappings from text, dataclasses, or None instead of one.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import types
 from collections.abc import Mapping
@@ -13,8 +17,8 @@ Record = TypeVar("Record")
 
 
 def dumps(record: Any) -> bytes:
-    """Return a dataclass of plain values, tuples, mappings and dataclasses as a line of JSON."""
-    return json.dumps(asdict(record)).encode() + b"\n"
+    """Return a dataclass as a line of JSON."""
+    return json.dumps(asdict(record), default=_text).encode() + b"\n"
 
 
 def loads(kind: type[Record], text: bytes) -> Record:
@@ -31,6 +35,11 @@ def loads(kind: type[Record], text: bytes) -> Record:
         raise ValueError("nested too deeply") from error
 
 
+def _text(value: Any) -> str:
+    """Return bytes, which JSON has not, as text."""
+    return base64.b64encode(value).decode()
+
+
 def _value(kind: Any, data: Any) -> Any:
     """Return ``data`` as the type that an annotation names."""
     origin, arguments = get_origin(kind), get_args(kind)
@@ -44,6 +53,8 @@ def _value(kind: Any, data: Any) -> Any:
         return tuple(_value(one, item) for one, item in zip(kinds, data, strict=True))
     if origin is Mapping and type(data) is dict:
         return {name: _value(arguments[1], item) for name, item in data.items()}
+    if kind is bytes and type(data) is str:
+        return base64.b64decode(data, validate=True)
     if type(data) is not kind:
         raise ValueError(f"{data!r:.40} is no {kind}")
     return data

@@ -28,6 +28,10 @@ TuneOption = Annotated[
     bool,
     typer.Option("--tune", help="Try all kernels for each layer on the board: takes longer."),
 ]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Compile again, whatever was kept from earlier runs."),
+]
 
 
 def chosen(

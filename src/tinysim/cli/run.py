@@ -13,6 +13,7 @@ from tinysim.cli.firmware import report_firmware
 from tinysim.cli.options import (
     KeepConstantChannelsOption,
     ModelArgument,
+    NoCacheOption,
     OptimizeOption,
     PatchesOption,
     PlannerOption,
@@ -95,6 +96,7 @@ def run(
     unknown: Annotated[
         str, typer.Option(help="Firmware: peripherals not described warn, read zero, or fault.")
     ] = "warn",
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Run a model, or any firmware, on an emulated board and report what it costs.
 
@@ -145,6 +147,7 @@ def run(
                 avoid=avoid or [],
                 fidelity=fidelity,
                 tune=tune,
+                use_cache=not no_cache,
                 on_stage=on_stage,
                 **choices,
             )
