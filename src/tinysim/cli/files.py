@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from tinysim.arrays import read_array as read_array
 from tinysim.errors import ModelError, OutputError
 
 
@@ -18,23 +18,6 @@ def read_text(path: Path) -> str:
         raise ModelError(
             f"cannot be read ({error})", where=str(path), fix="give a text file"
         ) from error
-
-
-def read_array(path: Path) -> Any:
-    """Read a .npy file; pickles in it are refused."""
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(
-            f"not a readable array ({error})",
-            where=str(path),
-            fix="write it with numpy.save(path, array)",
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ModelError("an archive, not one array", where=str(path), fix="give a .npy file")
-    return array
 
 
 def check_writable(*targets: str | Path | None) -> None:
