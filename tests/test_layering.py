@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
     "report": {"errors", "simulator", "budget"},
     "baseline": {"budget", "errors", "report", "simulator"},
+    "arrays": {"errors"},
     "cache": {"__version__"},
     "records": set(),
     "tune": {
@@ -30,13 +31,17 @@ MAY_IMPORT = {
         *("__version__", "agreement", "boards", "compiler", "report", "simulator", "traces"),
         *("firmware", "firmware_cache", "tune"),
     },
+    "check": {
+        *("api", "arrays", "baseline", "budget", "cache", "compiler", "errors", "records"),
+        "simulator",
+    },
     "firmware_cache": {"boards", "cache", "compiler", "firmware", "records"},
     "agreement": {"simulator"},
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "cli": {
-        *("__version__", "api", "baseline", "boards", "budget", "compiler", "errors"),
-        *("layerwise", "report", "simulator", "traces", "tune"),
+        *("__version__", "api", "arrays", "baseline", "boards", "budget", "check", "compiler"),
+        *("errors", "layerwise", "report", "simulator", "traces", "tune"),
     },
     "__main__": {"cli"},
 }

@@ -15,6 +15,7 @@ from tinysim import __version__
 from tinysim.cli import baseline
 from tinysim.cli.accuracy import accuracy
 from tinysim.cli.boards import boards
+from tinysim.cli.check import check
 from tinysim.cli.compile import compile
 from tinysim.cli.diff import diff
 from tinysim.cli.doctor import doctor
@@ -35,7 +36,7 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, compile, diff, boards, ops, accuracy, doctor):
+for _command in (run, check, compile, diff, boards, ops, accuracy, doctor):
     app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 
