@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,16 @@ from tinysim.boards import Board
 from tinysim.errors import ModelError
 from tinysim.firmware import Firmware, TensorInfo
 from tinysim.simulator.cores import Core
-from tinysim.simulator.counting import count
+from tinysim.simulator.counting import count_by_context
 from tinysim.simulator.functions import call_paths, function_profiles
 from tinysim.simulator.images.elf import read_elf
+from tinysim.simulator.loops import hot_loops
 from tinysim.simulator.machine import Limits, Machine
 from tinysim.simulator.profile import (
     STALLS,
     Counters,
     FunctionProfile,
+    HotLoop,
     LayerProfile,
     RegionUse,
 )
@@ -29,9 +31,6 @@ from tinysim.simulator.profile import (
 #: How far behind the arena writing is looked for: nothing else lies there.
 _WATCHED_BYTES = 64
 
-#: Owners of counted cycles: 0 is the code between layers, layers follow.
-_RUNTIME = 0
-_FIRST_LAYER = 1
 #: From this share of the first inference on, filling caches is left out: a second one is counted.
 COLD_SHARE = 0.002
 
@@ -57,6 +56,7 @@ class Execution:
     bank_cycles: dict[str, int]
     functions: tuple[FunctionProfile, ...]
     paths: tuple[tuple[tuple[str, ...], int], ...]
+    loops: tuple[HotLoop, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Session:
         self._image = image = read_elf(firmware.elf)
         self.machine = Machine(board, core, image, limits, use_native, fidelity)
         self.machine.boot(firmware.entry_symbol)
-        self.startup = Counters.total(self._counters().values())
+        self.startup = Counters.total(count_by_context(self.machine).values())
         self._stack_top = image.symbol("__stack_top").address
         self._stack_limit = image.symbol("__stack_limit").address
         self._entry = image.symbol(firmware.entry_symbol).address
@@ -98,7 +98,9 @@ class Session:
             self.restore(before)  # of a streaming model's state, too
             self._invoke(inputs)  # a benchmark or a sensor loop finds what the last round left
         self._is_warm = True
-        counters = self._counters()
+        by_context = count_by_context(self.machine)
+        layer_of = self._layer_of_contexts()
+        counters = _by_layer(by_context, layer_of)
         nothing = Counters(0, 0, dict.fromkeys(STALLS, 0))
         lowest = min(self._startup_low, self.machine.tracer.lowest_sp)
         stack_bytes = self._stack_top - lowest
@@ -112,11 +114,11 @@ class Session:
                     layer.kernel,
                     layer.output_shape,
                     layer.macs,
-                    counters.get(_FIRST_LAYER + layer.index, nothing),
+                    counters.get(layer.index, nothing),
                 )
                 for layer in self.firmware.layers
             ),
-            runtime=counters.get(_RUNTIME, nothing),
+            runtime=counters.get(None, nothing),
             startup=self.startup,
             regions=_region_use(self.firmware, self.board, stack_bytes),
             stack_bytes=stack_bytes,
@@ -125,8 +127,9 @@ class Session:
             outputs=tuple(self._read(info) for info in self.firmware.outputs),
             fidelity=self.machine.fidelity,
             bank_cycles=self.machine.memory.bank_cycles() if self.machine.memory else {},
-            functions=function_profiles(self.machine),
-            paths=call_paths(self.machine),
+            functions=function_profiles(self.machine, by_context),
+            paths=call_paths(self.machine, by_context),
+            loops=hot_loops(self.machine, layer_of),
         )
 
     def trace(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -173,14 +176,23 @@ class Session:
         raw = self.machine.read(self._arena + info.offset_bytes, info.size_bytes)
         return np.frombuffer(raw, info.dtype).reshape(info.shape)
 
-    def _counters(self) -> dict[int, Counters]:
-        """Add up what was executed, by layer; whatever is outside of layers is the runtime."""
-        starts = {self._image.symbol(layer.symbol).address: layer for layer in self.firmware.layers}
-        owner = [_RUNTIME]
+    def _layer_of_contexts(self) -> list[int | None]:
+        """Return the layer of each context; whatever is outside of layers is the runtime, None."""
+        starts = {self._image.symbol(one.symbol).address: one.index for one in self.firmware.layers}
+        found: list[int | None] = [None]
         for context in self.machine.tracer.contexts()[1:]:
-            layer = starts.get(context.function)
-            owner.append(owner[context.parent] if layer is None else _FIRST_LAYER + layer.index)
-        return count(self.machine, owner)
+            found.append(starts.get(context.function, found[context.parent]))
+        return found
+
+
+def _by_layer(
+    by_context: Mapping[int, Counters], layer_of: Sequence[int | None]
+) -> dict[int | None, Counters]:
+    """Add up contexts by layer; None is the code between layers."""
+    parts: defaultdict[int | None, list[Counters]] = defaultdict(list)
+    for context, counters in by_context.items():
+        parts[layer_of[context]].append(counters)
+    return {layer: Counters.total(own) for layer, own in parts.items()}
 
 
 def check_inputs(

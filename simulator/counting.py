@@ -9,7 +9,12 @@ from tinysim.simulator.machine import Machine
 from tinysim.simulator.profile import STALLS, Counters
 
 #: The causes of ``RunCount.stall_millicycles``.
-_WAITS = ("flash", "data", "divide", "branch")
+WAITS = ("flash", "data", "divide", "branch")
+
+
+def count_by_context(machine: Machine) -> dict[int, Counters]:
+    """Add up what the tracer has counted, for each context of the call tree."""
+    return count(machine, range(len(machine.tracer.contexts())))
 
 
 def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
@@ -31,13 +36,13 @@ def count(machine: Machine, owner: Sequence[int]) -> dict[int, Counters]:
         cost = machine.prices.run_cost(run.start, run.end, run.is_taken)
         issue[mine] += run.count * cost.issue_cycles
         instructions[mine] += run.count * cost.instructions
-        so_far = waits.setdefault(mine, [0] * len(_WAITS))
+        so_far = waits.setdefault(mine, [0] * len(WAITS))
         waits[mine] = [a + b for a, b in zip(so_far, run.stall_millicycles, strict=True)]
         causes = stalls.setdefault(mine, Counter())
         for cause, cycles in cost.stalls.items():
             causes[cause] += run.count * cycles
     for mine, causes in stalls.items():
-        for cause, millicycles in zip(_WAITS, waits[mine], strict=True):
+        for cause, millicycles in zip(WAITS, waits[mine], strict=True):
             causes[cause] += millicycles // 1000
     return {
         mine: Counters(instructions[mine], issue[mine], {cause: causes[cause] for cause in STALLS})

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinysim.boards import Board
 from tinysim.simulator.conversation import Conversation, Terminal
 from tinysim.simulator.cores import Core
-from tinysim.simulator.counting import count
+from tinysim.simulator.counting import count_by_context
 from tinysim.simulator.exceptions import EXC_RETURN_FIRST
 from tinysim.simulator.functions import call_paths, function_profiles, hottest
 from tinysim.simulator.images import Image, read_image
@@ -148,8 +148,7 @@ def _profile(
 ) -> FirmwareProfile:
     """Put what was counted together."""
     machine.fetch_console()
-    owners = [0] * max(1, len(machine.tracer.contexts()))
-    total = count(machine, owners).get(0, Counters(0, 0, {}))
+    by_context = count_by_context(machine)
     clock_hz, source = board.clock.hz, "board file"
     if (
         machine.chip.bus is not None
@@ -171,11 +170,11 @@ def _profile(
         clock_source=source,
         timing=timing,
         window=str(window),
-        total=total,
+        total=Counters.total(by_context.values()),
         exception_cycles=machine.interrupts.cycles,
         sleep_cycles=machine.sleep_cycles,
-        functions=function_profiles(machine),
-        paths=call_paths(machine),
+        functions=function_profiles(machine, by_context),
+        paths=call_paths(machine, by_context),
         hottest=tuple(replace(spot, line=_line(machine.image, spot.address)) for spot in spots),
         stack_bytes=top - lowest if lowest < top else None,
         console=talk.received,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
-from tinysim.simulator.counting import count
 from tinysim.simulator.machine import Machine
 from tinysim.simulator.profile import Counters, FunctionProfile, Hotspot
 
 HOTTEST = 20
 
 
-def function_profiles(machine: Machine) -> tuple[FunctionProfile, ...]:
+def function_profiles(
+    machine: Machine, by_context: Mapping[int, Counters]
+) -> tuple[FunctionProfile, ...]:
     """Add up cycles by function, the most expensive (itself) first."""
     contexts = machine.tracer.contexts()
-    by_context = count(machine, list(range(len(contexts))))
     own: defaultdict[int, list[Counters]] = defaultdict(list)
     inclusive: Counter[int] = Counter()
     calls: Counter[int] = Counter()
@@ -43,10 +44,11 @@ def function_profiles(machine: Machine) -> tuple[FunctionProfile, ...]:
     return tuple(sorted(found, key=lambda one: (-one.own.cycles, one.address)))
 
 
-def call_paths(machine: Machine) -> tuple[tuple[tuple[str, ...], int], ...]:
+def call_paths(
+    machine: Machine, by_context: Mapping[int, Counters]
+) -> tuple[tuple[tuple[str, ...], int], ...]:
     """Return every call path with its own cycles, as flame graphs want them."""
     contexts = machine.tracer.contexts()
-    by_context = count(machine, list(range(len(contexts))))
     paths = []
     for index, counters in sorted(by_context.items()):
         names: list[str] = []

@@ -7,7 +7,7 @@ it is first executed. Every cycle has a cause.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinysim.errors import SimulationError
@@ -63,19 +63,40 @@ class RunCost:
         return self.issue_cycles + sum(self.stalls.values())
 
 
+#: Issue cycles and stalls so far, behind each instruction of a run.
+SoFar = Iterator[tuple[int, Counter[str]]]
+
+
 def time_run(run: Sequence[Instruction], is_taken: bool, core: Core) -> RunCost:
     """Time a run that was entered by a branch; ``is_taken`` says that its last one leaves it."""
-    return PIPELINES[core.pipeline](run, is_taken, core)
+    issue, stalls = 0, Counter[str]()
+    for issue, stalls in PIPELINES[core.pipeline](run, is_taken, core):  # noqa: B007
+        pass
+    return RunCost(len(run), issue, stalls)
 
 
-def _table(run: Sequence[Instruction], is_taken: bool, core: Core) -> RunCost:
+def time_steps(run: Sequence[Instruction], is_taken: bool, core: Core) -> Iterator[RunCost]:
+    """Yield what each instruction adds to the cost of a run: who waits is charged."""
+    issue_before, before = 0, dict[str, int]()
+    for issue, stalls in PIPELINES[core.pipeline](run, is_taken, core):
+        now = dict(stalls)
+        added = {}
+        if now != before:
+            added = {key: now[key] - before.get(key, 0) for key in now}
+        yield RunCost(1, issue - issue_before, added)
+        issue_before, before = issue, now
+
+
+def _table(run: Sequence[Instruction], is_taken: bool, core: Core) -> SoFar:
     """Single issue, costs from the table, corrected by what stands directly before (M0 to M4)."""
     stalls: Counter[str] = Counter()
     issue = 0
     last = len(run) - 1
     previous: Instruction | None = None
-    _unaligned_fetches(run, core, stalls)
+    unaligned = 0
     for position, one in enumerate(run):
+        unaligned = unaligned + 1 if one.is_unaligned_wide else 0
+        _unaligned_fetch(unaligned, position == 0, core, stalls)
         cost = _cost(core, one)
         cycles = cost.charged_cycles + int(cost.per_register * one.registers)
         if position == last and is_taken and cost.taken_cycles is not None:
@@ -89,7 +110,7 @@ def _table(run: Sequence[Instruction], is_taken: bool, core: Core) -> RunCost:
         if cycles > 1:
             stalls[_cause(one)] += cycles - 1
         previous = one
-    return RunCost(len(run), issue, stalls)
+        yield issue, stalls
 
 
 def _after(previous: Instruction, one: Instruction, cycles: int, core: Core) -> int:
@@ -114,19 +135,15 @@ def _hazards(previous: Instruction, one: Instruction, core: Core, stalls: Counte
         stalls["fpu"] += core.rule_cycles("fp_result_use") or 0
 
 
-def _unaligned_fetches(run: Sequence[Instruction], core: Core, stalls: Counter[str]) -> None:
-    """Charge 32-bit instructions that straddle words: as the target, and in groups of three."""
-    if run and run[0].is_unaligned_wide:
+def _unaligned_fetch(row: int, is_target: bool, core: Core, stalls: Counter[str]) -> None:
+    """Charge 32-bit instructions that straddle words: as the target, and the third in a row."""
+    if row and is_target:
         stalls["fetch"] += core.rule_cycles("unaligned_wide_target") or 0
-    per_group = core.rule_cycles("unaligned_wide_group") or 0
-    length = 0
-    for one in run:
-        length = length + 1 if one.is_unaligned_wide else 0
-        if length == 3:
-            stalls["fetch"] += per_group
+    if row == 3:
+        stalls["fetch"] += core.rule_cycles("unaligned_wide_group") or 0
 
 
-def _scoreboard(run: Sequence[Instruction], is_taken: bool, core: Core) -> RunCost:
+def _scoreboard(run: Sequence[Instruction], is_taken: bool, core: Core) -> SoFar:
     """In order, up to ``issue_width`` a cycle, each waiting for its operands (M33, M7)."""
     stalls: Counter[str] = Counter()
     issue, now, group = 0, -1, list[Instruction]()
@@ -153,7 +170,7 @@ def _scoreboard(run: Sequence[Instruction], is_taken: bool, core: Core) -> RunCo
         free_at = max(free_at, start + busy)
         for register in one.writes:
             ready[register] = (start + max(cost.latency_cycles, busy), one)
-    return RunCost(len(run), issue, stalls)
+        yield issue, stalls
 
 
 def _operands_ready(
@@ -220,7 +237,7 @@ def _cost(core: Core, one: Instruction) -> Cost:
 
 
 #: What a core's ``pipeline`` can name.
-PIPELINES: Mapping[str, Callable[[Sequence[Instruction], bool, Core], RunCost]] = {
+PIPELINES: Mapping[str, Callable[[Sequence[Instruction], bool, Core], SoFar]] = {
     "table": _table,
     "scoreboard": _scoreboard,
 }

@@ -162,10 +162,25 @@ class Hotspot:
 
 
 @dataclass(frozen=True)
+class HotInstruction:
+    """An instruction of a loop and what all of its executions cost, waits for memory apart."""
+
+    address: int
+    text: str
+    counters: Counters
+
+    @property
+    def executions(self) -> int:
+        """How often it was executed."""
+        return self.counters.instructions
+
+
+@dataclass(frozen=True)
 class HotLoop:
     """An innermost loop: where its cycles went, and its instructions in order of address.
 
     ``layers`` are the indices of the layers that run it; ``end`` is the first address behind it.
+    ``counters`` have waits for memory, which are known of the loop, not of its instructions.
     """
 
     function: str
@@ -174,7 +189,7 @@ class HotLoop:
     layers: tuple[int, ...]
     iterations: int
     counters: Counters
-    body: tuple[Hotspot, ...]
+    body: tuple[HotInstruction, ...]
 
 
 @dataclass(frozen=True)

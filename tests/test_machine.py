@@ -10,6 +10,7 @@ from tests.firmware import assembly, call, counted, machine
 from tinysim.boards import load_board
 from tinysim.errors import FaultError, LimitError, SimulationError
 from tinysim.simulator.cores import load_core
+from tinysim.simulator.counting import count_by_context
 from tinysim.simulator.functions import call_paths, function_profiles
 from tinysim.simulator.images.elf import read_elf
 from tinysim.simulator.machine import Limits, Machine
@@ -223,10 +224,11 @@ int main(void) { return keep == 0; }
     loaded = machine(source, use_native=use_native)
     loaded.boot("main")
     call(loaded, "probe", 3)
-    functions = {one.name: one for one in function_profiles(loaded)}
+    by_context = count_by_context(loaded)
+    functions = {one.name: one for one in function_profiles(loaded, by_context)}
     assert functions["jumps"].calls == 2 and functions["leaf"].calls == 3
     assert functions["down"].calls == 601
-    paths = {path for path, _ in call_paths(loaded)}
+    paths = {path for path, _ in call_paths(loaded, by_context)}
     assert ("probe", "jumps", "leaf") in paths and ("probe", "down") in paths
     total = counted(loaded)
     assert sum(one.own.cycles for one in functions.values()) == total.cycles

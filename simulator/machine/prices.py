@@ -5,7 +5,7 @@ Here stands what hardware would refuse and Unicorn does not: see ``_refuse``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tinysim.errors import SimulationError
@@ -15,7 +15,7 @@ from tinysim.simulator.images import Image
 from tinysim.simulator.machine.faults import fault
 from tinysim.simulator.machine.memory import ERASED, PAINT
 from tinysim.simulator.peripherals import SystemControl
-from tinysim.simulator.pipeline import RunCost, time_run
+from tinysim.simulator.pipeline import RunCost, time_run, time_steps
 from tinysim.simulator.tracer import (
     BRANCH_CERTAIN,
     BRANCH_CONDITIONAL,
@@ -61,6 +61,7 @@ class Prices:
         self._system, self._read = system, read
         self.decoder = Decoder(read)
         self._costs: dict[tuple[int, int, bool], RunCost] = {}
+        self._steps: dict[tuple[int, int, bool], list[tuple[Instruction, RunCost]]] = {}
 
     def watch_operands(self) -> None:
         """Leave out of costs what depends on operands: the memory system adds it."""
@@ -75,6 +76,15 @@ class Prices:
         if key not in self._costs:
             self._costs[key] = time_run(self.decoder.between(start, end), is_taken, self._core)
         return self._costs[key]
+
+    def steps(self, start: int, end: int, is_taken: bool) -> Sequence[tuple[Instruction, RunCost]]:
+        """Return the instructions of a run, and what each adds to its cost."""
+        key = (start, end, is_taken)
+        if key not in self._steps:
+            run = self.decoder.between(start, end)
+            costs = time_steps(run, is_taken, self._core)
+            self._steps[key] = list(zip(run, costs, strict=True))
+        return self._steps[key]
 
     def price(self, start: int, end: int, is_taken: bool) -> RunPrice:
         """Return what the tracer must know of a run."""

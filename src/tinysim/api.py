@@ -274,4 +274,5 @@ def _profile(
         tensors=firmware.tensors,
         functions=execution.functions,
         paths=execution.paths,
+        loops=execution.loops,
     )
