@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 import tinysim
 from tests.conftest import DEMO_MODEL
 
 
-def test_placements_fill_the_arena_as_planned() -> None:
-    profile = tinysim.run(DEMO_MODEL, "generic_m4")
+@pytest.mark.parametrize("board", ["generic_m4", "nucleo_l4r5zi"])  # this one copies weights
+def test_placements_fill_the_arena_as_planned(board: str) -> None:
+    profile = tinysim.run(DEMO_MODEL, board)
     kinds = [one.kind for one in profile.tensors]
     assert kinds.count("input") == kinds.count("output") == 1
     assert max(one.offset_bytes + one.size_bytes for one in profile.tensors) == profile.arena_bytes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tinysim.compiler.graph import Graph, Tensor
 from tinysim.compiler.memory import MemoryPlan
+from tinysim.compiler.memory.blocks import scratch_bytes
 from tinysim.compiler.ops import KernelCall
 from tinysim.firmware import TensorPlacement
 
@@ -39,6 +40,6 @@ def _scratch(
     graph: Graph, plan: MemoryPlan, calls: Sequence[tuple[KernelCall, ...]]
 ) -> Iterator[TensorPlacement]:
     for node, offset in plan.scratch_offsets.items():
-        size = max(call.scratch_bytes for call in calls[node])
+        size = scratch_bytes(graph.nodes[node], calls[node])
         name = graph.nodes[node].name
         yield TensorPlacement(name, "scratch", (size,), "uint8", offset, size, node, node)
