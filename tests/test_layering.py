@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
     "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
-    "report": {"errors", "simulator", "budget"},
+    "report": {"budget", "errors", "firmware", "simulator"},
     "baseline": {"budget", "errors", "report", "simulator"},
     "arrays": {"errors"},
     "cache": {"__version__"},
