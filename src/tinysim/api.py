@@ -17,7 +17,7 @@ from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
 from tinysim.firmware import Firmware
 from tinysim.firmware_cache import firmware_of
-from tinysim.report import render
+from tinysim.report import fragment
 from tinysim.simulator import (
     Execution,
     Session,
@@ -54,7 +54,7 @@ class Result(Profile):
     """A profile that shows itself in notebooks."""
 
     def _repr_html_(self) -> str:
-        return render(self, "html")
+        return fragment(self)
 
 
 def run(

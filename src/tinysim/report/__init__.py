@@ -37,3 +37,11 @@ def render_check(result: CheckResult, format: str) -> str:
     module = import_module(f"{__name__}.{CHECK_FORMATS[format]}")
     text: str = module.render_check(result)
     return text
+
+
+def fragment(profile: Profile) -> str:
+    """Render ``profile`` for a notebook: the text report as a preformatted block of HTML."""
+    import html
+
+    style = "font-family:monospace;line-height:1.25;overflow-x:auto"
+    return f'<pre style="{style}">{html.escape(render(profile, "text"))}</pre>\n'
