@@ -45,6 +45,7 @@ def layer_symbols(
             symbol=f"ts_layer_{index:03d}",
             outputs=tensor_infos(node.outputs, plan),
             macs=node.op.macs(node.inputs, node.outputs),
+            tensor=graph.whole_names.get(node.outputs[0].id, node.outputs[0].name),
         )
         for index, (node, parts) in enumerate(zip(graph.nodes, calls, strict=True))
     )

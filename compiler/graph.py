@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tinysim.compiler.ops import Operator
 
@@ -124,6 +124,8 @@ class Graph:
     """A model: nodes in execution order.
 
     ``removed`` names, for the report, the operators that passes took out, and why.
+    ``whole_names`` are the names in the model file, by tensor id, of which ``Tensor.name`` shows
+    less.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Graph:
     outputs: tuple[Tensor, ...]
     removed: tuple[str, ...] = field(default=())
     states: tuple[State, ...] = field(default=())
+    whole_names: Mapping[int, str] = field(default_factory=dict)
 
 
 def defects(graph: Graph) -> Iterator[str]:

@@ -115,6 +115,7 @@ class Session:
                     layer.output_shape,
                     layer.macs,
                     counters.get(layer.index, nothing),
+                    layer.tensor,
                 )
                 for layer in self.firmware.layers
             ),

@@ -56,7 +56,11 @@ class Counters:
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """What one layer cost."""
+    """What one layer cost.
+
+    ``tensor`` is the whole name of the first output in the model file, by which other tools know
+    it; ``name`` is cut to be shown.
+    """
 
     index: int
     name: str
@@ -65,6 +69,7 @@ class LayerProfile:
     output_shape: tuple[int, ...]
     macs: int
     counters: Counters
+    tensor: str = ""
 
 
 @dataclass(frozen=True)
@@ -308,6 +313,10 @@ class Profile:
         """
         timing = self.timing
         return self.latency_s / (1 + timing.error_high), self.latency_s / (1 + timing.error_low)
+
+    def energy_j(self, cycles: int) -> float | None:
+        """Joules that so many cycles typically take; None if the board's power is unknown."""
+        return self.energy.typical_j * cycles / self.cycles if self.energy else None
 
     def used_bytes(self, kind: str, *causes: str) -> int:
         """Bytes used of all ``flash`` or ``ram`` regions, for the given causes or for all."""

@@ -247,9 +247,10 @@ def test_part_that_returns_for_its_function_ends_both(use_native: bool) -> None:
     loaded = machine(assembly(body), use_native=use_native)
     loaded.boot("main")
     call(loaded, "probe")
-    paths = {path for path, _ in call_paths(loaded)}
+    by_context = count_by_context(loaded)
+    paths = {path for path, _ in call_paths(loaded, by_context)}
     assert paths == {("probe",), ("probe", "whole"), ("probe", "whole", "part")}
-    assert {one.name: one.calls for one in function_profiles(loaded)}["part"] == 40
+    assert {one.name: one.calls for one in function_profiles(loaded, by_context)}["part"] == 40
 
 
 def test_second_call_counts_the_same_as_the_first() -> None:

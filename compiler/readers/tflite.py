@@ -148,7 +148,17 @@ class _Reader(Tables):
             tuple(tensor for tensor, _ in out_of),
             tuple(self._notes),
             states,
+            self._whole_names(tensors),
         )
+
+    def _whole_names(self, tensors: list[Tensor]) -> dict[int, str]:
+        """Return the names of which less is shown: what is too long or cannot be printed."""
+        table = self.model.Subgraphs(0)
+        found = {}
+        for index, tensor in enumerate(tensors):
+            if tensor.id == index:  # else nothing uses it
+                found[index] = (table.Tensors(index).Name() or b"").decode("utf-8", "replace")
+        return {index: name for index, name in found.items() if name != tensors[index].name}
 
     def _nodes(
         self, calls: list[_Call], tensors: list[Tensor], pick: Callable[[int], Tensor | None]

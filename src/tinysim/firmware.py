@@ -71,7 +71,10 @@ class TensorPlacement:
 
 @dataclass(frozen=True)
 class LayerSymbol:
-    """One layer of the model and the function that computes it."""
+    """One layer of the model and the function that computes it.
+
+    ``tensor`` is the whole name of the first output in the model file.
+    """
 
     index: int
     name: str
@@ -80,6 +83,7 @@ class LayerSymbol:
     symbol: str
     outputs: tuple[TensorInfo, ...]
     macs: int
+    tensor: str
 
     @property
     def output_shape(self) -> tuple[int, ...]:
