@@ -1,10 +1,12 @@
 """Profile -> text, one module a format: drop a module with ``render(profile) -> str`` in.
 
 What is to be said of a whole check is in modules ``_check_*`` with ``render_check(result) -> str``.
+A format that holds several profiles has ``render_all(profiles) -> str``, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -45,3 +47,16 @@ def fragment(profile: Profile) -> str:
 
     style = "font-family:monospace;line-height:1.25;overflow-x:auto"
     return f'<pre style="{style}">{html.escape(render(profile, "text"))}</pre>\n'
+
+
+def holds_several(format: str) -> bool:
+    """Say whether one text of a format can hold several profiles."""
+    return hasattr(import_module(f"{__name__}.{format}"), "render_all")
+
+
+def render_all(profiles: Sequence[Profile], format: str) -> str:
+    """Render one profile, or several in a format that holds them."""
+    if len(profiles) == 1:
+        return render(profiles[0], format)
+    text: str = import_module(f"{__name__}.{format}").render_all(profiles)
+    return text

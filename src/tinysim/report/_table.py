@@ -77,7 +77,7 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
     share = counters.cycles / max(1, all_cycles)
     return [
         str(layer.index),
-        Text(_short(layer.name)),
+        Text(short(layer.name)),
         layer.op,
         layer.kernel,
         "x".join(map(str, layer.output_shape)),
@@ -90,7 +90,7 @@ def _layer_row(layer: LayerProfile, all_cycles: int) -> list[RenderableType]:
     ]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Shorten a name as converters make them: of what was fused, the end of the first path."""
     tail = "/".join(printable(name).split(";")[0].split("/")[-2:])
     return tail if len(tail) <= NAME_WIDTH else "…" + tail[1 - NAME_WIDTH :]

@@ -5,25 +5,18 @@ The format that flame graph tools read (flamegraph.pl, speedscope, inferno).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from tinysim.report._stacks import stacks
 from tinysim.report._table import printable
 from tinysim.simulator.profile import FirmwareProfile, Profile
 
 
 def render(profile: Profile | FirmwareProfile) -> str:
-    """Render the call tree of firmware, or the layers of a model, with their own cycles."""
-    rows = profile.paths if isinstance(profile, FirmwareProfile) else [*_layers(profile)]
+    """Render the call tree, of a model below its layers, with each function's own cycles."""
+    rows = profile.paths if isinstance(profile, FirmwareProfile) else stacks(profile)
     lines = [
         f"{';'.join(_frame(name) for name in path)} {cycles}" for path, cycles in rows if cycles
     ]
     return "\n".join(lines) + "\n" if lines else ""
-
-
-def _layers(profile: Profile) -> Iterator[tuple[tuple[str, ...], int]]:
-    for layer in profile.layers:
-        yield ("inference", f"{layer.index} {layer.op}", layer.name), layer.counters.cycles
-    yield ("inference", "runtime"), profile.runtime.cycles
 
 
 def _frame(name: str) -> str:

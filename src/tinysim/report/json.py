@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tinysim.simulator.profile import Counters, FirmwareProfile, Profile, RegionUse
+from tinysim.simulator.profile import (
+    Counters,
+    FirmwareProfile,
+    FunctionProfile,
+    LayerProfile,
+    Profile,
+    RegionUse,
+)
 from tinysim.simulator.tuning import Tuning
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def render(profile: Profile) -> str:
     """Render as JSON with a newline at the end."""
     return json.dumps(as_data(profile), indent=2) + "\n"
+
+
+def render_all(profiles: Sequence[Profile]) -> str:
+    """Render several profiles as a list."""
+    return json.dumps([as_data(profile) for profile in profiles], indent=2) + "\n"
 
 
 def as_data(profile: Profile) -> dict[str, Any]:
@@ -47,6 +60,7 @@ def as_data(profile: Profile) -> dict[str, Any]:
             **_counters(profile.total),
             "macs": profile.macs,
             "latency_s": profile.latency_s,
+            "latency_band_s": list(profile.latency_band_s),
             "energy_j": profile.energy.typical_j if profile.energy else None,
         },
         "energy": None
@@ -87,23 +101,17 @@ def as_data(profile: Profile) -> dict[str, Any]:
             "oracle": profile.output_check.oracle,
             "max_ulp": profile.output_check.max_ulp,
         },
-        "layers": [
-            {
-                "index": layer.index,
-                "name": layer.name,
-                "op": layer.op,
-                "kernel": layer.kernel,
-                "output_shape": list(layer.output_shape),
-                "macs": layer.macs,
-                **_counters(layer.counters),
-            }
-            for layer in profile.layers
-        ],
+        "layers": [_layer(profile, layer) for layer in profile.layers],
         "runtime": _counters(profile.runtime),
         "startup": _counters(profile.startup),
         "removed": list(profile.removed),
         "bank_cycles": dict(profile.bank_cycles),
         "tuning": _tuning(profile.tuning),
+        "tensors": [asdict(tensor) for tensor in profile.tensors],
+        "functions": [_function(one) for one in profile.functions],
+        "paths": _paths(profile),
+        "loops": [asdict(loop) for loop in profile.loops],
+        "published": [asdict(one) for one in profile.published],
     }
 
 
@@ -127,21 +135,40 @@ def firmware_as_data(profile: FirmwareProfile) -> dict[str, Any]:
             "latency_s": profile.latency_s,
         },
         "stack_bytes": profile.stack_bytes,
-        "functions": [
-            {
-                "name": one.name,
-                "address": one.address,
-                "calls": one.calls,
-                "inclusive_cycles": one.inclusive_cycles,
-                **_counters(one.own),
-            }
-            for one in profile.functions
-        ],
-        "paths": [{"path": list(path), "cycles": cycles} for path, cycles in profile.paths],
+        "functions": [_function(one) for one in profile.functions],
+        "paths": _paths(profile),
         "hottest": [asdict(spot) for spot in profile.hottest],
         "console": profile.console.decode("latin-1"),
         "notes": list(profile.notes),
     }
+
+
+def _layer(profile: Profile, layer: LayerProfile) -> dict[str, Any]:
+    return {
+        "index": layer.index,
+        "name": layer.name,
+        "tensor": layer.tensor,
+        "op": layer.op,
+        "kernel": layer.kernel,
+        "output_shape": list(layer.output_shape),
+        "macs": layer.macs,
+        "energy_j": profile.energy_j(layer.counters.cycles),
+        **_counters(layer.counters),
+    }
+
+
+def _function(function: FunctionProfile) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "address": function.address,
+        "calls": function.calls,
+        "inclusive_cycles": function.inclusive_cycles,
+        **_counters(function.own),
+    }
+
+
+def _paths(profile: Profile | FirmwareProfile) -> list[dict[str, Any]]:
+    return [{"path": list(path), "cycles": cycles} for path, cycles in profile.paths]
 
 
 def _tuning(tuning: Tuning | None) -> dict[str, Any] | None:
