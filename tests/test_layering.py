@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
     "report": {"budget", "errors", "firmware", "simulator"},
     "baseline": {"budget", "errors", "report", "simulator"},
+    "issues": {"simulator"},
+    "bundle": {"issues", "report", "simulator"},
     "arrays": {"errors"},
     "cache": {"__version__"},
     "records": set(),
@@ -40,8 +42,8 @@ MAY_IMPORT = {
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "cli": {
-        *("__version__", "api", "arrays", "baseline", "boards", "budget", "check", "compiler"),
-        *("errors", "layerwise", "report", "simulator", "traces", "tune"),
+        *("__version__", "api", "arrays", "baseline", "boards", "budget", "bundle", "check"),
+        *("compiler", "errors", "layerwise", "report", "simulator", "traces", "tune"),
     },
     "__main__": {"cli"},
 }

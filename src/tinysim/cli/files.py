@@ -20,11 +20,16 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def check_writable(*targets: str | Path | None) -> None:
-    """Refuse places that cannot be written before anything is computed; all of them at once."""
+def check_writable(*targets: str | Path | None, folder: Path | None = None) -> None:
+    """Refuse places that cannot be written before anything is computed; all of them at once.
+
+    ``folder`` need not exist: it is made where it can be.
+    """
     import os
 
     folders = {str(Path(t).parent) for t in targets if t is not None and str(t) != "-"}
+    if folder is not None:
+        folders.add(str(next(p for p in (folder, *folder.absolute().parents) if p.exists())))
     wrong = sorted(one for one in folders if not Path(one).is_dir() or not os.access(one, os.W_OK))
     if wrong:
         raise OutputError(
@@ -66,10 +71,24 @@ def write_file(path: Path, content: bytes) -> None:
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
     """Write files into a folder; none of them is ever half-written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for parent in {(folder / name).parent for name in files}:
+            parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             error.strerror or str(error), where=str(folder), fix="give a place that can be written"
         ) from error
     for name, content in files.items():
         write_file(folder / name, content)
+
+
+def write_bundle(folder: Path, files: dict[str, bytes]) -> None:
+    """Write a bundle: without a manifest until everything that the new one lists is there."""
+    from tinysim.bundle import MANIFEST
+
+    try:
+        (folder / MANIFEST).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error), where=str(folder), fix="give a place that can be written"
+        ) from error
+    write_folder(folder, files)
