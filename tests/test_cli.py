@@ -82,7 +82,7 @@ def test_two_runs_give_the_same_json() -> None:
 def test_input_and_output_are_arrays(tmp_path: Path) -> None:
     digits = np.load(DEMO / "digits.npz")
     np.save(tmp_path / "in.npy", digits["x"][3:4])
-    arguments = ("--input", tmp_path / "in.npy", "--output", tmp_path / "out.npy", "-q")
+    arguments = ("--input", tmp_path / "in.npy", "--save-output", tmp_path / "out.npy", "-q")
     result = tinysim("run", DEMO_MODEL, "-b", "generic_m0plus", *arguments)
     assert result.stdout == "FITS\n"
     assert int(np.load(tmp_path / "out.npy").argmax()) == int(digits["y"][3])
@@ -210,7 +210,7 @@ def test_full_disk_is_one_clear_error(tmp_path: Path) -> None:
 def test_wrong_options_are_usage_errors() -> None:
     assert failure("run", DEMO_MODEL, "-b", "generic_m4", "--optimize", "hope")[0] == 2
     assert failure("run", DEMO_MODEL)[0] == 2
-    arguments = ("-b", "generic_m4", "-b", "generic_m7", "--output", "x.npy")
+    arguments = ("-b", "generic_m4", "-b", "generic_m7", "--save-output", "x.npy")
     assert failure("run", DEMO_MODEL, *arguments)[0] == 2
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import tinysim
@@ -20,13 +21,12 @@ from tinysim.compiler.variants import Variant
 
 README = (ROOT / "README.md").read_text()
 CONSOLE = re.findall(r"```console\n\$ (tinysim [^\n]+)\n(.*?)```", README, re.DOTALL)
-#: Commands of the documents that are shown without what they print.
+#: Commands of the documents that are shown without what they print, block by block.
 SHELL = [
-    line
+    commands
     for page in sorted((ROOT / "docs").glob("*.md"))
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("tinysim ")
+    if (commands := [line for line in block.splitlines() if line.startswith("tinysim ")])
 ]
 
 
@@ -42,12 +42,23 @@ def test_readme_shows_what_the_command_prints(command: str, shown: str) -> None:
     assert printed.strip() == shown.strip()
 
 
-@pytest.mark.parametrize("command", SHELL)
-def test_commands_in_documents_run(command: str, tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", *command.split()], capture_output=True, text=True, cwd=ROOT,
-        check=True, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
-    )  # fmt: skip
+@pytest.mark.parametrize("commands", SHELL, ids=[commands[0] for commands in SHELL])
+def test_commands_in_documents_run(commands: list[str], tmp_path: Path) -> None:
+    """One after the other; what they write to ``out/`` goes to a folder of the test."""
+    for command in commands:
+        words = [re.sub("^out/", f"{tmp_path}/", word) for word in command.split()]
+        subprocess.run(
+            [sys.executable, "-m", *words], capture_output=True, text=True, cwd=ROOT,
+            check=True, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        )  # fmt: skip
+
+
+def test_every_option_of_run_is_documented() -> None:
+    pages = [(ROOT / "docs" / name).read_text() for name in ("run.md", "firmware.md")]
+    for option in typer.main.get_command(app).commands["run"].params:  # type: ignore[attr-defined]
+        if isinstance(option, typer.core.TyperOption):
+            shown = re.compile(rf"`[^`\n]*{option.opts[0]}\b")
+            assert any(map(shown.search, pages)), f"{option.opts[0]} is in neither page"
 
 
 def test_every_tuned_kernel_is_in_its_document() -> None:

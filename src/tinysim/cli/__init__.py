@@ -21,6 +21,7 @@ from tinysim.cli.diff import diff
 from tinysim.cli.doctor import doctor
 from tinysim.cli.ops import ops
 from tinysim.cli.run import run
+from tinysim.cli.verify import verify
 from tinysim.errors import TinysimError
 
 BUG = 70
@@ -36,7 +37,7 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, check, compile, diff, boards, ops, accuracy, doctor):
+for _command in (run, check, compile, diff, boards, ops, accuracy, verify, doctor):
     app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 

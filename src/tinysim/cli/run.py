@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tinysim.cli.console import StandardTerminal, console, plain_table, progress
-from tinysim.cli.files import check_writable, read_array, read_text, write_file, write_text
+from tinysim.cli.files import (
+    check_writable,
+    read_array,
+    read_text,
+    write_bundle,
+    write_file,
+    write_text,
+)
 from tinysim.cli.firmware import report_firmware
 from tinysim.cli.options import (
     KeepConstantChannelsOption,
@@ -48,7 +55,16 @@ def run(
         list[Path] | None,
         typer.Option(help="Input as .npy, one an input; seeded random numbers if not given."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the model's output as .npy.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write all reports into a folder; see the docs."),
+    ] = None,
+    save_output: Annotated[
+        Path | None, typer.Option(help="Write the model's first output as .npy.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Print this format: markdown, csv, html, ...; see the docs.")
+    ] = None,
     optimize: OptimizeOption = "speed",
     planner: PlannerOption = "search",
     keep_constant_channels: KeepConstantChannelsOption = False,
@@ -107,11 +123,17 @@ def run(
     """
     import tinysim
     from tinysim.boards import board_names
+    from tinysim.bundle import npy
+    from tinysim.report import render_all
 
-    check_writable(json, output, flame, uart_out)
+    names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
+    check_writable(json, save_output, flame, uart_out, folder=output)
+    _check_format(format, json, is_several=len(names) > 1)
     if model.suffix.lower() in FIRMWARE_SUFFIXES:
-        if len(board) != 1 or board == ["all"]:
+        if len(names) != 1:
             raise typer.BadParameter("firmware is made for one board: give one --board")
+        if any(option is not None for option in (output, save_output, format)):
+            raise typer.BadParameter("firmware has --json, --flame and --uart-out, nothing else")
         if unknown not in UNKNOWN:
             raise typer.BadParameter(f"--unknown is {', '.join(UNKNOWN)}, not {unknown}")
         is_typed = uart_in == Path("-")
@@ -133,9 +155,8 @@ def run(
         return
 
     choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
-    names = list(board_names()) if "all" in board else list(dict.fromkeys(board))
-    if len(names) > 1 and output is not None:
-        raise typer.BadParameter("--output goes with one board")
+    if len(names) > 1 and save_output is not None:
+        raise typer.BadParameter("--save-output goes with one board")
     inputs = [read_array(path) for path in input] if input else None
     profiles: list[Profile] = []
     for name in names:
@@ -153,10 +174,14 @@ def run(
             )
         profiles.append(profile)
     if json is not None:
-        _write_json(profiles, json)
+        write_text(render_all(profiles, "json"), json)
+    if save_output is not None:
+        write_file(save_output, npy(profiles[0].outputs[0]))
     if output is not None:
-        _write_output(profiles[0], output)
-    if json != "-":
+        _write_bundles(profiles, output)
+    if format is not None:
+        write_text(render_all(profiles, format), "-")
+    elif json != "-":
         _show(profiles, layers, quiet)
     if wrong := [p.board for p in profiles if p.output_check.status == "mismatch"]:
         raise InternalError(
@@ -166,6 +191,20 @@ def run(
         )
     if not all(profile.fits for profile in profiles):
         raise typer.Exit(DOES_NOT_FIT)
+
+
+def _check_format(format: str | None, json: str | None, is_several: bool) -> None:
+    """Refuse a format that is not there or cannot be printed."""
+    from tinysim.report import FORMATS, holds_several
+
+    if format is None:
+        return
+    if format not in FORMATS:
+        raise typer.BadParameter(f"--format is {', '.join(FORMATS)}, not {format}")
+    if json == "-":
+        raise typer.BadParameter("--json - and --format both take stdout: give one of them")
+    if is_several and not holds_several(format):
+        raise typer.BadParameter(f"--format {format} holds one board; -o writes a folder for each")
 
 
 def _show(profiles: list[Profile], layers: int | None, quiet: bool) -> None:
@@ -190,23 +229,11 @@ def _show(profiles: list[Profile], layers: int | None, quiet: bool) -> None:
     out.print(table)
 
 
-def _write_json(profiles: list[Profile], target: str) -> None:
-    """Write one object, or a list of them for several boards."""
-    import json
+def _write_bundles(profiles: list[Profile], folder: Path) -> None:
+    """Write a bundle into the folder, or one a board into folders below it."""
+    from tinysim.bundle import bundle, time_stamp
 
-    from tinysim.report.json import as_data
-
-    data: Any = [as_data(profile) for profile in profiles]
-    text = json.dumps(data if len(data) > 1 else data[0], indent=2) + "\n"
-    write_text(text, target)
-
-
-def _write_output(profile: Profile, path: Path) -> None:
-    """Write the model's first output."""
-    import io
-
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.save(buffer, profile.outputs[0])
-    write_file(path, buffer.getvalue())
+    created = time_stamp()
+    for profile in profiles:
+        place = folder if len(profiles) == 1 else folder / profile.board
+        write_bundle(place, bundle(profile, created))
