@@ -11,8 +11,8 @@ from tinysim.simulator.profile import (
     STALLS,
     Counters,
     Energy,
+    HotInstruction,
     HotLoop,
-    Hotspot,
     LayerProfile,
     OutputCheck,
     Profile,
@@ -83,7 +83,7 @@ def small_profile(**changes: Any) -> Profile:
         ),
         "loops": (
             HotLoop("inner", 0x100, 0x104, (0,), 50, counters(400, 400),
-                    (Hotspot(0x100, 50, "smlad r0, r1, r2, r0", "inner", "conv.h:7"),)),
+                    (HotInstruction(0x100, "smlad r0, r1, r2, r0", counters(50, 50)),)),
         ),
         "published": (Published("another engine", 0.002, None, "a table"),),
     }  # fmt: skip

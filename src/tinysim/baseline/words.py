@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinysim.baseline import Comparison, Delta
-from tinysim.report._table import _short, si
+from tinysim.report._table import short, si
 
 UNKNOWN = "unknown"
 HEADINGS = ("before", "after", "change", "share")
@@ -63,7 +63,7 @@ def changed_layers(comparison: Comparison) -> list[tuple[str, str, str, str, Del
         kernel = new if old == new else f"{old} → {new}"
         if layer.is_changed:
             one = layer.after
-            rows.append((str(one.index), _short(one.name), one.op, kernel, layer.cycles))
+            rows.append((str(one.index), short(one.name), one.op, kernel, layer.cycles))
     if comparison.between_layers.is_changed:
         rows.append(("", comparison.between_layers.name, "", "", comparison.between_layers))
     return rows

@@ -11,6 +11,7 @@ from tinysim.simulator.profile import (
     Counters,
     FirmwareProfile,
     FunctionProfile,
+    HotLoop,
     LayerProfile,
     Profile,
     RegionUse,
@@ -110,7 +111,7 @@ def as_data(profile: Profile) -> dict[str, Any]:
         "tensors": [asdict(tensor) for tensor in profile.tensors],
         "functions": [_function(one) for one in profile.functions],
         "paths": _paths(profile),
-        "loops": [asdict(loop) for loop in profile.loops],
+        "loops": [_loop(loop) for loop in profile.loops],
         "published": [asdict(one) for one in profile.published],
     }
 
@@ -175,6 +176,11 @@ def _tuning(tuning: Tuning | None) -> dict[str, Any] | None:
     if tuning is None:
         return None
     return {**asdict(tuning), "layers": [asdict(layer) for layer in tuning.layers]}
+
+
+def _loop(loop: HotLoop) -> dict[str, Any]:
+    body = [{**asdict(one), "counters": _counters(one.counters)} for one in loop.body]
+    return {**asdict(loop), "counters": _counters(loop.counters), "body": body}
 
 
 def _counters(counters: Counters) -> dict[str, Any]:
