@@ -384,6 +384,17 @@ def test_a_phone_does_not_scroll_sideways(
     found.context.close()
 
 
+def test_a_printed_page_is_as_wide_as_paper(browser: Browser, file: Path) -> None:
+    found = Opened(browser, file, width=794, scheme="dark")  # A4 at 96 pixels an inch
+    found.page.emulate_media(media="print")
+    assert found.page.evaluate("document.documentElement.scrollWidth") == 794
+    assert found.page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(255, 255, 255)"
+    )
+    assert not found.page.locator("header").is_visible()
+    found.context.close()
+
+
 #: Finds text whose contrast with what is behind it is below WCAG AA (4.5, or 3 if it is large).
 CONTRAST = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

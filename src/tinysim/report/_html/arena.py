@@ -240,8 +240,9 @@ def _advice(profile: Profile, used: list[int]) -> str:
     if largest.kind == "scratch":
         what = "scratch memory (work space, copied weights),"
     if max(without) < max(used):
-        then = f"Were it smaller, the arena could shrink to {exact(max(without))}"
-        then += f"; then it is what is needed {_where(profile, without.index(max(without)) - 1)}."
+        next_most = max(without)
+        then = f"Were it smaller, the arena could shrink to {exact(next_most)}, which is what is "
+        then += f"needed {_where(profile, without.index(next_most) - 1)}."
     else:
         as_much = [step - 1 for step, in_use in enumerate(without) if in_use == max(used)]
         inside = tuple(step for step in as_much if 0 <= step < len(profile.layers))
