@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from tests.conftest import DEMO_MODEL, ROOT
 from tests.test_cli import failure
 from tests.test_cli import tinysim as command
+from tinysim.budget import METRICS
+from tinysim.budget.settings import _MODEL_KEYS, _TOP_KEYS, read_settings
 from tinysim.firmware import Firmware
 from tinysim.firmware_cache import CACHE
 from tinysim.records import loads
@@ -239,3 +242,19 @@ def test_checks_that_are_killed_do_no_harm(
 def test_checks_at_the_same_time_agree(project: Path, tmp_path: Path) -> None:
     first, second = (start(project, tmp_path / "cache") for _ in range(2))
     assert finish(first) == finish(second) == finish(start(project, tmp_path / "cache"))
+
+
+# The document
+
+
+def test_the_document_names_every_key(project: Path) -> None:
+    text = (ROOT / "docs" / "check.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    keys = {*METRICS, *_TOP_KEYS, *_MODEL_KEYS} - {"fits"}
+    for key in keys:
+        assert re.search(rf"^{key} = |^\[\[?{key}[].]|\.{key}[].]", example, re.MULTILINE), key
+    (project / "tinysim.toml").write_text(example)
+    (model,) = read_settings(project / "tinysim.toml").models
+    limits = model.limits_by_board["nano33ble"]
+    assert {limit.metric for limit in limits} == set(METRICS)
+    assert f"{CACHE.most_entries:,} entries or {CACHE.most_bytes >> 20} MiB" in text
