@@ -125,6 +125,7 @@ def test_boards_ops_and_doctor_answer() -> None:
     assert "nucleo_l4r5zi" in tinysim("boards").stdout
     shown = tinysim("boards", "nano33ble").stdout
     assert "64,000,000 Hz" in shown and "Deutel" in shown
+    assert tinysim("boards", "show", "nano33ble").stdout == shown
     assert re.search("DEPTHWISE_CONV_2D +int8", tinysim("ops").stdout)
     doctor = tinysim("doctor")
     assert doctor.returncode == 0 and "arm-none-eabi-gcc" in doctor.stdout

@@ -78,6 +78,11 @@ def test_every_command_is_in_the_readme() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
         assert f"tinysim {command.callback.__name__}" in README
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            assert f"tinysim {group.name} {command.callback.__name__}" in README
 
 
 def test_table_of_operators_is_what_the_command_prints() -> None:

@@ -37,9 +37,10 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, check, compile, diff, boards, ops, accuracy, verify, doctor):
+for _command in (run, check, compile, diff, ops, accuracy, verify, doctor):
     app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(boards, name="boards")
 
 
 @app.callback(invoke_without_command=True)

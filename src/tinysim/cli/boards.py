@@ -1,23 +1,33 @@
-"""``tinysim boards``."""
+"""``tinysim boards``: all of them, one of them, and which is the best for a model."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tinysim.cli.console import console, plain_table
 
 
-def boards(
-    name: Annotated[str | None, typer.Argument(help="Show everything about one board.")] = None,
-) -> None:
-    """List the boards, or show one with the source of every number."""
+class _ShowsByName(TyperGroup):
+    """A group of commands for which ``boards NAME`` is ``boards show NAME``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        is_command = args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if is_command else ["show", *args])
+
+
+boards = typer.Typer(cls=_ShowsByName, add_completion=False, rich_markup_mode=None)
+
+
+@boards.callback(invoke_without_command=True)
+def _list(context: typer.Context) -> None:
+    """List the boards; `tinysim boards NAME` shows one with the source of every number."""
+    if context.invoked_subcommand is not None:
+        return
     from tinysim.boards import board_names, load_board
 
-    if name is not None:
-        _show_board(load_board(name))
-        return
     table = plain_table("board", "mcu", "core", "clock", "flash", "ram", "title")
     for known in board_names():
         board = load_board(known)
@@ -28,6 +38,14 @@ def boards(
         clock = f"{board.clock.hz / 1e6:g} MHz"
         table.add_row(board.name, board.mcu, board.core, clock, *sizes, board.title)
     console().print(table)
+
+
+@boards.command()
+def show(name: Annotated[str, typer.Argument(help="Name of a board.")]) -> None:
+    """Show one board with the source of every number."""
+    from tinysim.boards import load_board
+
+    _show_board(load_board(name))
 
 
 def _show_board(board: Any) -> None:
