@@ -31,6 +31,7 @@ from tinysim.simulator.profile import FirmwareProfile, OutputCheck, Profile
 from tinysim.simulator.script import parse_script
 from tinysim.simulator.tuning import Tuning
 from tinysim.traces.accuracy import timing_of
+from tinysim.traces.published import published_on
 from tinysim.tune import tuned
 
 if TYPE_CHECKING:
@@ -275,4 +276,5 @@ def _profile(
         functions=execution.functions,
         paths=execution.paths,
         loops=execution.loops,
+        published=published_on(board, firmware.model_sha256),
     )

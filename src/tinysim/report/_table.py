@@ -11,6 +11,8 @@ from tinysim.simulator.tuning import Tuning
 
 BAR_WIDTH = 12
 NAME_WIDTH = 26
+#: How many of the results that others have published are shown.
+BEST_PUBLISHED = 3
 
 
 def report(profile: Profile, max_layers: int | None = None) -> Group:
@@ -145,7 +147,17 @@ def _totals(profile: Profile) -> list[Text]:
                 f"{si(energy.high_j, 'J')}; {energy.mode})"
             )
         )
-    return lines
+    return lines + _published(profile)
+
+
+def _published(profile: Profile) -> list[Text]:
+    """Show the best that others have published beside what was simulated."""
+    if not profile.published:
+        return []
+    best = ", ".join(
+        f"{si(one.latency_s, 's')} ({one.stack})" for one in profile.published[:BEST_PUBLISHED]
+    )
+    return [Text(f"published on this board (ours {si(profile.latency_s, 's')}): {best}")]
 
 
 def _memory(profile: Profile) -> Table:
