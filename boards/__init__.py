@@ -138,6 +138,26 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Sleep:
+    """Current while asleep, with RAM kept and a timer that wakes the core.
+
+    ``covers`` says whose current it is: the ``chip`` alone, or the whole ``board`` with regulator
+    and lights.
+    """
+
+    current_a: float
+    supply_v: float
+    covers: str
+    mode: str
+    source: str
+
+    @property
+    def power_w(self) -> float:
+        """Watts while asleep."""
+        return self.current_a * self.supply_v
+
+
+@dataclass(frozen=True)
 class Board:
     """A microcontroller board: what is where, how fast, and what it draws.
 
@@ -160,6 +180,7 @@ class Board:
     family: str | None = None
     console: str | None = None
     hse_hz: int | None = None
+    sleep: Sleep | None = None
 
     def region(self, name: str) -> MemoryRegion:
         """Return the region called ``name``."""
@@ -211,6 +232,7 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
     if isinstance(placement.get("arena"), list):
         placement = {**placement, "arena": tuple(placement["arena"])}
     power, memory = table.pop("power", None), table.pop("memory_accuracy", None)
+    sleep = table.pop("sleep", None)
     parts: dict[str, Any] = {
         "clock": _row(Clock, table.pop("clock", {}), "clock", problems),
         "placement": _row(Placement, placement, "placement", problems),
@@ -218,6 +240,7 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
         if memory is not None
         else None,
         "power": _row(Power, power, "power", problems) if power is not None else None,
+        "sleep": _row(Sleep, sleep, "sleep", problems) if sleep is not None else None,
     }
     required, optional = {"name", "title", "mcu", "core"}, {"family", "console", "hse_hz"}
     problems += [f"unknown key {key!r}" for key in sorted(table.keys() - required - optional)]
@@ -332,6 +355,11 @@ def _contradictions(board: Board) -> list[str]:
         found.append("clock: needs a positive hz and a source")
     if board.power and not 0 < board.power.low_w <= board.power.typical_w <= board.power.high_w:
         found.append("power: needs 0 < low_w <= typical_w <= high_w")
+    if (sleep := board.sleep) is not None:
+        if sleep.power_w <= 0 or not sleep.source.strip():
+            found.append("sleep: needs a positive current_a and supply_v and a source")
+        if sleep.covers not in ("chip", "board"):
+            found.append(f"sleep: covers is {sleep.covers!r}, not chip or board")
     return found
 
 

@@ -87,3 +87,16 @@ def test_placement_in_no_region_is_refused() -> None:
     changed = table()
     changed["placement"]["stack"] = "ccm"
     assert "'ccm', which is no region" in refused(changed)
+
+
+def test_sleep_needs_a_source_and_says_whose_current_it_is() -> None:
+    changed = table()
+    changed["sleep"] = {"current_a": 1e-6, "supply_v": 3.0, "mode": "Stop", "covers": "chip"}
+    assert "missing 1 required positional argument: 'source'" in refused(changed)
+    changed["sleep"] |= {"source": "", "covers": "me"}
+    message = refused(changed)
+    assert "sleep: needs a positive current_a and supply_v and a source" in message
+    assert "covers is 'me', not chip or board" in message
+    changed["sleep"] |= {"source": "a datasheet", "covers": "board"}
+    board = parse_board(changed, where="test", sha256="")
+    assert board.sleep is not None and board.sleep.power_w == pytest.approx(3e-6)

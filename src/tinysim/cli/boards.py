@@ -81,6 +81,11 @@ def _show_board(board: Any) -> None:
         power = board.power
         watts = f"{power.low_w:g} to {power.high_w:g} W, typically {power.typical_w:g} W"
         rows.append(("power", f"{watts}; {power.mode}", power.source))
+    if (sleep := board.sleep) is None:
+        rows.append(("sleep", "unknown", ""))
+    else:
+        current = f"{sleep.current_a * 1e6:g} uA at {sleep.supply_v:g} V"
+        rows.append(("sleep", f"{current}, the {sleep.covers}; {sleep.mode}", sleep.source))
     table = plain_table("what", "value", "source")
     for row in rows:
         table.add_row(*row)
