@@ -15,6 +15,10 @@
     └ InternalError              a wrong answer of our own making: please report it
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class TinysimError(Exception):
     """Something that the user can mend; reads ``where: what; fix``.
@@ -27,6 +31,14 @@ class TinysimError(Exception):
     def __init__(self, what: str, *, where: str, fix: str) -> None:
         super().__init__(f"{where}: {what}; {fix}")
         self.what, self.where, self.fix = what, where, fix
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let errors pass from one process to another."""
+        return _made_of, (type(self), self.__dict__)
+
+
+def _made_of(kind: type[TinysimError], parts: dict[str, Any]) -> TinysimError:
+    return kind(**parts)
 
 
 class ModelError(TinysimError):
