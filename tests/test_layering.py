@@ -41,9 +41,10 @@ MAY_IMPORT = {
     "agreement": {"simulator"},
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
+    "ranking": {"__version__", "api", "boards", "budget", "errors", "simulator"},
     "cli": {
         *("__version__", "api", "arrays", "baseline", "boards", "budget", "bundle", "check"),
-        *("compiler", "errors", "layerwise", "report", "simulator", "traces", "tune"),
+        *("compiler", "errors", "layerwise", "ranking", "report", "simulator", "traces", "tune"),
     },
     "__main__": {"cli"},
 }

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from tinysim.cli.console import console, plain_table
+from tinysim.cli.rank import rank
 
 
 class _ShowsByName(TyperGroup):
@@ -19,6 +20,7 @@ class _ShowsByName(TyperGroup):
 
 
 boards = typer.Typer(cls=_ShowsByName, add_completion=False, rich_markup_mode=None)
+boards.command()(rank)
 
 
 @boards.callback(invoke_without_command=True)
