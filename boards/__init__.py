@@ -29,7 +29,8 @@ class MemoryRegion:
     ``reserved_bytes`` at its start belong to somebody else (a boot loader, a vendor's core
     library). ``code`` and ``data`` name the caches that fetches and loads go through; what is
     not there costs ``wait_states`` (those of flash are firmware's to program) and
-    ``extra_cycles`` (the bus). Without a cache there is no wait.
+    ``extra_cycles`` (the bus). Without a cache there is no wait. No code runs in a region that
+    ``is_data_only``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class MemoryRegion:
     extra_cycles: int = 0
     code: str | None = None
     data: str | None = None
+    is_data_only: bool = False
 
     @property
     def usable_base(self) -> int:
@@ -106,12 +108,22 @@ class Clock:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which region holds what; for ``arena``, the first region that it fits, in this order."""
+    """Which region holds what; for ``arena``, the first region that it fits, in this order.
+
+    Weights are where the code is if nothing else is said. What is not in flash is copied there by
+    whoever starts the image.
+    """
 
     code: str
     data: str
     stack: str
     arena: tuple[str, ...]
+    weights: str | None = None
+
+    @property
+    def constants(self) -> str:
+        """The region that holds the weights."""
+        return self.weights or self.code
 
 
 @dataclass(frozen=True)
@@ -348,9 +360,11 @@ def _contradictions(board: Board) -> list[str]:
             found.append(f"regions {low.name} and {high.name} overlap")
     names = {region.name for region in board.regions}
     place = board.placement
-    for used in (place.code, place.data, place.stack, *place.arena):
+    for used in (place.code, place.constants, place.data, place.stack, *place.arena):
         if used not in names:
             found.append(f"placement names {used!r}, which is no region")
+    if any(region.name == place.code and region.is_data_only for region in ordered):
+        found.append(f"placement: no code runs in {place.code!r}")
     if board.clock.hz <= 0 or not board.clock.source.strip():
         found.append("clock: needs a positive hz and a source")
     if board.power and not 0 < board.power.low_w <= board.power.typical_w <= board.power.high_w:

@@ -66,7 +66,7 @@ def _gain_cycles(parts: Sequence[KernelCall], board: Board) -> float:
     """Return the cycles that a copy of the first constant saves; 0 where none can be made."""
     if len(parts) != 1 or parts[0].passes <= 1:
         return 0.0
-    region = board.region(board.placement.code)
+    region = board.region(board.placement.constants)
     cache = next((cache for cache in board.caches if cache.name == region.data), None)
     size_bytes = parts[0].constants[0].nbytes
     if cache is not None and size_bytes <= cache.lines * cache.line_bytes:

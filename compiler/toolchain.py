@@ -14,7 +14,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from tinysim.boards import Board, MemoryRegion
+from tinysim.boards import Board, MemoryRegion, Placement
 from tinysim.compiler.emit import link_script
 from tinysim.errors import ToolchainError
 from tinysim.firmware import Section, Target, Toolchain
@@ -151,6 +151,7 @@ def _link_script(board: Board, arena_bytes: int) -> str:
             for region in board.regions
         ],
         code=place.code,
+        weights=place.constants,
         data=place.data,
         arena=arena.name,
         stack_limit=limit,
@@ -181,13 +182,18 @@ def _sections(elf: bytes, board: Board) -> tuple[Section, ...]:
             Section(
                 name=section.name,
                 cause=cause,
-                flash_region=place.code if in_flash else None,
+                flash_region=_kept_in(place, cause) if in_flash else None,
                 flash_bytes=size if in_flash else 0,
                 ram_region=ram,
                 ram_bytes=size if in_ram else 0,
             )
         )
     return tuple(found)
+
+
+def _kept_in(place: Placement, cause: str) -> str:
+    """Return the region of what is there before the program starts."""
+    return place.constants if cause == "weights" else place.code
 
 
 def _region_at(address: int, board: Board) -> str:

@@ -12,7 +12,7 @@ from tinysim.simulator.cores import Core
 #: Grows with every change to a mechanism that makes a program cost something else.
 TIMING_MODEL = 3
 
-_TELLS_NOTHING = ("source", "sha256")
+_TELLS_NOTHING = ("source", "sha256", "is_data_only")
 
 
 def fingerprint(board: Board, core: Core) -> str:

@@ -100,3 +100,13 @@ def test_sleep_needs_a_source_and_says_whose_current_it_is() -> None:
     changed["sleep"] |= {"source": "a datasheet", "covers": "board"}
     board = parse_board(changed, where="test", sha256="")
     assert board.sleep is not None and board.sleep.power_w == pytest.approx(3e-6)
+
+
+def test_no_code_lies_where_none_runs() -> None:
+    changed = table("stm32f4_disco")
+    changed["placement"]["code"] = "ccm"
+    assert "no code runs in 'ccm'" in refused(changed)
+    changed["placement"] |= {"code": "flash", "weights": "ccm"}
+    assert parse_board(changed, where="test", sha256="").placement.constants == "ccm"
+    changed["placement"]["weights"] = "sram9"
+    assert "'sram9', which is no region" in refused(changed)
