@@ -42,9 +42,11 @@ MAY_IMPORT = {
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "ranking": {"__version__", "api", "boards", "budget", "errors", "simulator"},
+    "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "cli": {
         *("__version__", "api", "arrays", "baseline", "boards", "budget", "bundle", "check"),
         *("compiler", "errors", "layerwise", "ranking", "report", "simulator", "traces", "tune"),
+        "whatif",
     },
     "__main__": {"cli"},
 }

@@ -22,6 +22,7 @@ from tinysim.cli.doctor import doctor
 from tinysim.cli.ops import ops
 from tinysim.cli.run import run
 from tinysim.cli.verify import verify
+from tinysim.cli.whatif import whatif
 from tinysim.errors import TinysimError
 
 BUG = 70
@@ -37,7 +38,7 @@ app = typer.Typer(
     ),
 )
 
-for _command in (run, check, compile, diff, ops, accuracy, verify, doctor):
+for _command in (run, check, whatif, compile, diff, ops, accuracy, verify, doctor):
     app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(boards, name="boards")
