@@ -88,3 +88,12 @@ def test_person_detector_takes_about_half_the_arena(shared: Path) -> None:
     assert patched.arena_bytes - 8 <= patched.arena_written_bytes <= patched.arena_bytes
     assert whole.cycles < patched.cycles < 1.2 * whole.cycles
     assert any("bands" in what for what in patched.removed)
+
+
+@pytest.mark.parametrize("board", ["generic_m0plus", "generic_m4"])
+def test_visual_wake_words_in_bands_are_the_same_on_every_kind_of_core(
+    shared: Path, board: str
+) -> None:
+    patched = tinysim.run(shared / "models" / "mlperf_vww_int8.tflite", board, patches=True)
+    assert patched.output_check.status == "exact"
+    assert any("bands" in what for what in patched.removed)

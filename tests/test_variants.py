@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.test_passes import SCALE, Maker
+from tinysim.compiler.graph import DType, Quant
 from tinysim.compiler.ops import KernelCall
-from tinysim.compiler.variants import Candidate, Variant, affordable, alternatives, choose, select
+from tinysim.compiler.ops.add import Add
+from tinysim.compiler.ops.conv_2d import Conv2D
+from tinysim.compiler.ops.depthwise_conv_2d import DepthwiseConv2D
+from tinysim.compiler.variants import (
+    Candidate,
+    Variant,
+    affordable,
+    alternatives,
+    candidates,
+    choose,
+    select,
+)
 from tinysim.simulator.cores import load_core
 
 TARGET = load_core("cortex_m4f").target
@@ -75,3 +89,25 @@ def test_a_kernel_must_be_worth_its_code(filed: Callable[..., None], optimize: s
     picked = select(nodes, TARGET, optimize, {1: "narrow of small", 2: "least of tiny"})
     first = "large" if optimize == "size" else "wide"
     assert [parts[0].kernel for parts in picked] == [first, "narrow", "least"]
+
+
+@pytest.mark.parametrize("core", ["cortex_m0plus", "cortex_m4f"])
+def test_a_part_of_a_tensor_stays_that_part(core: str) -> None:
+    make = Maker()
+    x = make.tensor((1, 8, 8, 4), DType.INT8, quant=SCALE)
+    bias = make.constant(np.zeros(4, np.int32))
+    for op, size in ((Conv2D, 3), (DepthwiseConv2D, 3), (DepthwiseConv2D, 5)):
+        shape = (1 if op is DepthwiseConv2D else 4, size, size, 4)
+        weights = make.constant(np.ones(shape, np.int8), Quant((0.01,), (0,)))
+        make.node(op("SAME", 1, 1, 1, 1, "NONE"), (x, weights, bias), x.shape)
+    make.node(Add("NONE"), (x, x), x.shape)
+    target, tuned = load_core(core).target, set()
+    for node in make.nodes:
+        (portable,) = node.op.lower(node.inputs, node.outputs)
+        starts = tuple(range(16, 16 + len(portable.inputs)))
+        part = replace(portable, input_offsets=starts, output_offsets=(32,))
+        for found in candidates(part, target):
+            assert (found.call.input_offsets, found.call.output_offsets) == (starts, (32,))
+            assert not found.call.overlaps or not found.call.overlaps[0].in_place
+            tuned |= {found.call.kernel} - {portable.kernel}
+    assert len(tuned) >= 4

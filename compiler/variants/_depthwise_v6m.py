@@ -92,7 +92,9 @@ def may_lie_in_place(call: KernelCall, outer: Axis, inner: Axis) -> bool:
     """Tell whether channels stay apart if the output lies over the input.
 
     They do if pixels are equally large: then pixel k of the output lies over pixel k of the input,
-    and the images of a batch if they are.
+    and the images of a batch if they are. Of parts of tensors nothing is known.
     """
+    if any(call.input_offsets) or any(call.output_offsets):
+        return False
     keeps_size = outer.keeps_size and inner.keeps_size
     return call.params["depth_multiplier"] == 1 and (call.params["batches"] == 1 or keeps_size)

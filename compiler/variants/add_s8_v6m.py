@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -43,9 +44,7 @@ class Add(Variant):
         if numbers is None:
             return
         count = int(params["size3"])
-        tuned = KernelCall(
-            "add_s8_v6m", {"count": count, **numbers}, call.inputs, call.outputs, call.constants
-        )
+        tuned = replace(call, kernel="add_s8_v6m", params={"count": count, **numbers})
         drop = 0 if numbers["drop"] == NO_DROP else DROP_CYCLES
         yield Candidate("add_s8_v6m", tuned, 80 + count * (ELEMENT_CYCLES + drop))
 

@@ -71,6 +71,8 @@ def _call(call: KernelCall, outer: Axis, inner: Axis, packed: Array) -> KernelCa
         call.outputs,
         (packed.view("<i4"),),
         scratch_bytes=12 * words,
+        input_offsets=call.input_offsets,
+        output_offsets=call.output_offsets,
         overlaps={0: Overlap(in_place=True)} if _is_in_place(call, outer, inner) else {},
     )
 

@@ -135,6 +135,8 @@ def _call(
         call.outputs,
         (packed.view("<i4"), offsets.ravel().astype(np.uint16)),
         scratch_bytes=4 * _words(outer, inner, band),
+        input_offsets=call.input_offsets,
+        output_offsets=call.output_offsets,
         overlaps=_overlaps(call, outer, inner, band),
     )
 
@@ -153,7 +155,7 @@ def _overlaps(call: KernelCall, outer: Axis, inner: Axis, band: int) -> dict[int
         end = np.minimum(begin + band, outer.outputs)
         still_read = np.clip(begin * outer.stride - outer.pad, 0, outer.inputs - 1)
         forward = max(0, int((end * outer.output_step - still_read * outer.input_step).max()))
-        if call.params["batches"] != 1:
+        if call.params["batches"] != 1 or any(call.input_offsets) or any(call.output_offsets):
             forward = None
     return {0: Overlap(forward=forward, in_place=is_in_place)}
 
