@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "agreement": {"simulator"},
     "layerwise": {"agreement", "boards", "compiler", "simulator"},
     "__init__": {"api", "boards", "errors", "report", "simulator"},
-    "ranking": {"__version__", "api", "boards", "budget", "errors", "simulator"},
+    "ranking": {"__version__", "api", "boards", "budget", "compiler", "errors", "simulator"},
     "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "cli": {
         *("__version__", "api", "arrays", "baseline", "boards", "budget", "bundle", "check"),

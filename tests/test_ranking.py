@@ -99,7 +99,7 @@ def test_failure_on_one_board_is_its_reason(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(api, "run", fault)
     (one,) = rank(DEMO_MODEL, ["rpi_pico"]).candidates
-    assert one.verdict == "unknown" and one.reasons == ("could not be simulated: a bad access",)
+    assert one.verdict == "unknown" and one.reasons == ("could not be run: a bad access",)
 
 
 def test_model_that_cannot_be_used_is_an_error_from_any_process(tmp_path: Path) -> None:

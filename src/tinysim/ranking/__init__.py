@@ -13,12 +13,15 @@ from pathlib import Path
 from tinysim import __version__, api
 from tinysim.boards import Board, board_names, load_board
 from tinysim.budget import FAILS, MAY_FAIL, PASSES, UNKNOWN, VERDICTS
-from tinysim.errors import SimulationError
+from tinysim.compiler.toolchain import compiler_version
+from tinysim.errors import SimulationError, ToolchainError
 from tinysim.ranking.duty import Band, Duty, average_w, battery_life_s
 from tinysim.simulator.profile import Profile
 
 #: Boards that no shop sells: cores to compare with, without memory that waits.
 YARDSTICK = "generic_"
+#: Characters of an error that are kept as a reason.
+MOST_CHARACTERS = 200
 #: What boards can be sorted by.
 SORTS = ("latency", "energy", "ram", "flash", "battery")
 
@@ -112,6 +115,7 @@ def rank(
     names = real_boards() if boards is None else tuple(dict.fromkeys(boards))
     for name in names:
         load_board(name)
+    compiler_version()  # that there is none is no board's fault
     measure = partial(_measure, str(model), wish=wish, optimize=optimize)
     if jobs == 1:
         found = [measure(name) for name in names]
@@ -131,9 +135,9 @@ def _measure(model: str, name: str, *, wish: Wish, optimize: str) -> Candidate:
     """Run the model on one board and judge it."""
     try:
         return judge(api.run(model, name, optimize=optimize), wish)
-    except SimulationError as error:
+    except (SimulationError, ToolchainError) as error:
         board = load_board(name)
-        why = (f"could not be simulated: {error.what}",)
+        why = (f"could not be run: {' '.join(error.what.split())[:MOST_CHARACTERS]}",)
         return Candidate(board.name, board.title, board.core, board.clock.hz, UNKNOWN, why)
 
 

@@ -15,7 +15,7 @@ from tinysim import __version__
 from tinysim.boards import Board, load_board
 from tinysim.compiler import Choices
 from tinysim.compiler.readers import read_model
-from tinysim.errors import SimulationError, ToolchainError
+from tinysim.errors import InternalError, SimulationError, ToolchainError
 from tinysim.simulator.energy import energy_of
 from tinysim.whatif import variations
 from tinysim.whatif.bench import Bench, Run
@@ -23,6 +23,8 @@ from tinysim.whatif.variations import Variation
 
 #: What variations are about.
 GROUPS = ("clock", "memory", "placement", "compiler", "core")
+#: Characters of an error that are kept as a note.
+MOST_CHARACTERS = 200
 _IN_RAM = (
     "code in RAM: fetches and data that wait for each other are not counted; weights and code in "
     "RAM take as much flash as before, from which they are copied"
@@ -95,7 +97,8 @@ def what_if(
     Raises
     ------
     TinysimError
-        If the model cannot be run as it is today. What fails for a variation becomes a note.
+        If the model cannot be run as it is today. What fails for a variation, or computes something
+        else, becomes a note.
     """
     here = load_board(board) if isinstance(board, str) else board
     path, choices = Path(model), choices or Choices()
@@ -155,8 +158,8 @@ def _attempt(bench: Bench, variation: Variation) -> Run | str:
         return lack
     try:
         return bench.run(variation)
-    except (SimulationError, ToolchainError) as error:
-        return error.what
+    except (InternalError, SimulationError, ToolchainError) as error:
+        return " ".join(error.what.split())[:MOST_CHARACTERS]
 
 
 def _outcome(variation: Variation, run: Run) -> Outcome:

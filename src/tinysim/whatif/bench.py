@@ -92,7 +92,7 @@ class Bench:
         execution = Session(firmware, board, load_core(board.core)).infer(inputs)
         if check_outputs(self._expected, execution.outputs).status == "mismatch":
             raise InternalError(
-                "the device's output differs from the host's",
+                "WRONG OUTPUT: the device's differs from the host's, a bug of tinysim",
                 where=f"{self._name} on a variation of {board.name}",
                 fix="please report it with the model",
             )
