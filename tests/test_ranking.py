@@ -22,6 +22,7 @@ from tinysim.ranking.duty import Band, Duty, average_w, battery_life_s, joules, 
 from tinysim.ranking.render import as_json, markdown, rows
 from tinysim.simulator.profile import Energy, Profile
 
+BOARD = load_board("nucleo_l4r5zi")
 BOARDS = ("rpi_pico", "nucleo_l4r5zi", "nucleo_g0b1re")
 
 
@@ -66,10 +67,10 @@ def test_several_processes_find_what_one_does(ranking: Ranking) -> None:
 
 def test_limit_inside_the_error_band_may_fail(profile: Profile) -> None:
     slowest = profile.latency_band_s[1]
-    inside = judge(profile, Wish(latency_s=(profile.latency_s + slowest) / 2))
+    inside = judge(profile, BOARD, Wish(latency_s=(profile.latency_s + slowest) / 2))
     assert inside.verdict == "may fail" and inside.reasons[0].startswith("perhaps slower than")
-    assert judge(profile, Wish(latency_s=slowest)).verdict == "passes"
-    short = judge(profile, Wish(duty=Duty(profile.latency_s / 2)))
+    assert judge(profile, BOARD, Wish(latency_s=slowest)).verdict == "passes"
+    short = judge(profile, BOARD, Wish(duty=Duty(profile.latency_s / 2)))
     assert short.verdict == "fails" and "slower than a period" in short.reasons[0]
 
 
@@ -78,18 +79,17 @@ def test_what_does_not_fit_says_by_how_much(profile: Profile) -> None:
         replace(region, size_bytes=10_000) if region.name == "sram" else region
         for region in profile.regions
     ]
-    one = judge(replace(profile, regions=tuple(small)), Wish())
+    one = judge(replace(profile, regions=tuple(small)), BOARD, Wish())
     over = profile.used_bytes("ram") - 10_000
     assert one.verdict == "fails" and one.reasons == (f"sram over by {over:,} B",)
 
 
 def test_unknown_current_asleep_gives_no_battery_life(profile: Profile) -> None:
     duty = Duty(10, 100.0)
-    disco = replace(profile, board="disco_f746ng")
-    one = judge(disco, Wish(duty=duty))
-    assert load_board("disco_f746ng").sleep is None
+    awake = replace(BOARD, sleep=None)
+    one = judge(profile, awake, Wish(duty=duty))
     assert one.battery_life_s is None and one.unknowns == ("no known current asleep",)
-    given = judge(disco, Wish(duty=replace(duty, sleep_w=1e-5)))
+    given = judge(profile, awake, Wish(duty=replace(duty, sleep_w=1e-5)))
     assert given.battery_life_s is not None and given.asleep == "as given"
 
 

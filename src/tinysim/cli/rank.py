@@ -114,17 +114,18 @@ def _show(ranking: Ranking) -> None:
     from rich.text import Text
 
     from tinysim.ranking.render import headings, rows
+    from tinysim.report._table import printable
 
     shown = headings(ranking)
+    verdict = shown.index("verdict")
     table = plain_table(*shown)
     for row in rows(ranking):
-        color = _COLORS[row[shown.index("verdict")]]
-        is_verdict = [heading == "verdict" for heading in shown]
-        table.add_row(
-            *(Text(c, style=color if v else "") for c, v in zip(row, is_verdict, strict=True))
-        )
+        cells = [Text(printable(cell)) for cell in row]
+        cells[verdict].stylize(_COLORS[row[verdict]])
+        table.add_row(*cells)
     out = console()
     out.print(table)
     best = ranking.best
     what = "no board will do" if best is None else f"best by {ranking.wish.sort}: {best.board}"
-    out.print(f"\n{what}", markup=False)
+    out.print()
+    out.print(printable(what), markup=False)

@@ -61,9 +61,11 @@ def _show(found: WhatIf) -> None:
         table.columns[column].justify = "right"
     styles = {2: "green", 3: "red"}
     for row in rows(found):
-        table.add_row(*(Text(cell, style=styles.get(i, "")) for i, cell in enumerate(row)))
+        table.add_row(
+            *(Text(printable(cell), style=styles.get(i, "")) for i, cell in enumerate(row))
+        )
     out = console()
     out.print(f"{printable(found.model_name)} on {found.board_title}", style="bold", markup=False)
     out.print(table)
     for line in remarks(found):
-        out.print(line, style="dim", markup=False)
+        out.print(printable(line), style="dim", markup=False)

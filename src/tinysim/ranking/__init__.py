@@ -133,17 +133,17 @@ def ordered(candidates: Sequence[Candidate], sort: str) -> tuple[Candidate, ...]
 
 def _measure(model: str, name: str, *, wish: Wish, optimize: str) -> Candidate:
     """Run the model on one board and judge it."""
+    board = load_board(name)
     try:
-        return judge(api.run(model, name, optimize=optimize), wish)
+        return judge(api.run(model, board, optimize=optimize), board, wish)
     except (SimulationError, ToolchainError) as error:
-        board = load_board(name)
         why = (f"could not be run: {' '.join(error.what.split())[:MOST_CHARACTERS]}",)
         return Candidate(board.name, board.title, board.core, board.clock.hz, UNKNOWN, why)
 
 
-def judge(profile: Profile, wish: Wish) -> Candidate:
+def judge(profile: Profile, board: Board, wish: Wish) -> Candidate:
     """Compare what a model costs on a board with what is wanted."""
-    board, energy = load_board(profile.board), profile.energy
+    energy = profile.energy
     fastest, slowest = profile.latency_band_s
     latency = Band(fastest, profile.latency_s, slowest)
     broken = [f"{region.name} over by {region.overflow_bytes:,} B" for region in profile.overflows]
