@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Return the console of stdout: colour on a terminal, wide and plain when piped."""
+    """Return the console of stdout: colour on a terminal, wide and plain when piped.
+
+    Brackets in names are brackets, not markup.
+    """
     from rich.console import Console
 
-    console = Console(soft_wrap=False, highlight=False)
-    return console if console.is_terminal else Console(width=160, highlight=False)
+    console = Console(soft_wrap=False, highlight=False, markup=False)
+    return console if console.is_terminal else Console(width=160, highlight=False, markup=False)
 
 
 def plain_table(*headings: str) -> Any:
