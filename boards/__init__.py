@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
+from tinysim.boards.checks import contradictions, unknown_parts
+from tinysim.boards.limits import FILE_BYTES_MAX, beyond_limits, shown, told
+from tinysim.boards.rows import row_of, rows_of, wrong_type
 from tinysim.errors import BoardError
 
 _HERE = files("tinysim.boards")
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -204,15 +206,20 @@ def board_names() -> tuple[str, ...]:
     return tuple(sorted(path.name[:-5] for path in _HERE.iterdir() if path.name.endswith(".toml")))
 
 
-@lru_cache
 def load_board(name: str) -> Board:
-    """Read ``boards/<name>.toml``.
+    """Read ``boards/<name>.toml``, or the file at a path that ends in ``.toml``.
 
     Raises
     ------
     BoardError
         If there is no such board, or its file breaks the schema.
     """
+    return _load_file(Path(name)) if name.endswith(".toml") else _load_known(name)
+
+
+@lru_cache
+def _load_known(name: str) -> Board:
+    """Read a file of the folder."""
     if name not in board_names():
         near = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.4)
         hint = (
@@ -224,45 +231,67 @@ def load_board(name: str) -> Board:
     return parse_board(table, where=f"boards/{name}.toml", sha256=digest)
 
 
-def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
-    """Turn a board's table into a ``Board``, or say everything that is wrong with it."""
+def _load_file(path: Path) -> Board:
+    """Read a user's own file: of anybody's making, and of a board that nobody has measured."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_BYTES_MAX + 1)
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoardError(
+            f"cannot be read ({error})",
+            where=str(path),
+            fix="give a board file, see docs/boards.md",
+        ) from error
+    if len(content) > FILE_BYTES_MAX:
+        raise BoardError(
+            f"has over {FILE_BYTES_MAX:,} bytes", where=str(path), fix="give a board file"
+        )
+    text, table = _laid_over(text, str(path))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return parse_board(table, where=str(path), sha256=digest, is_own=True)
+
+
+def parse_board(table: dict[str, Any], *, where: str, sha256: str, is_own: bool = False) -> Board:
+    """Turn a board's table into a ``Board``, or say everything that is wrong with it.
+
+    A board of the user's own may not take a known one's name, whose measurements would vouch for
+    it, and says itself how well its memory is known.
+    """
     problems: list[str] = []
     table = dict(table)
-    regions = tuple(
-        _row(MemoryRegion, {"name": name, **row}, f"region.{name}", problems)
-        for name, row in table.pop("region", {}).items()
-    )
-    caches = tuple(
-        _row(Cache, {"name": name, **row}, f"cache.{name}", problems)
-        for name, row in table.pop("cache", {}).items()
-    )
-    banks = tuple(
-        _row(Bank, {"name": name, **row}, f"bank.{name}", problems)
-        for name, row in table.pop("bank", {}).items()
-    )
+    regions = rows_of(MemoryRegion, "region", table, problems)
+    caches = rows_of(Cache, "cache", table, problems)
+    banks = rows_of(Bank, "bank", table, problems)
     placement = table.pop("placement", {})
-    if isinstance(placement.get("arena"), list):
+    if isinstance(placement, dict) and isinstance(placement.get("arena"), list):
         placement = {**placement, "arena": tuple(placement["arena"])}
-    power, memory = table.pop("power", None), table.pop("memory_accuracy", None)
-    sleep = table.pop("sleep", None)
     parts: dict[str, Any] = {
-        "clock": _row(Clock, table.pop("clock", {}), "clock", problems),
-        "placement": _row(Placement, placement, "placement", problems),
-        "memory_accuracy": _row(MemoryAccuracy, memory, "memory_accuracy", problems)
-        if memory is not None
-        else None,
-        "power": _row(Power, power, "power", problems) if power is not None else None,
-        "sleep": _row(Sleep, sleep, "sleep", problems) if sleep is not None else None,
+        "clock": row_of(Clock, table.pop("clock", {}), "clock", problems),
+        "placement": row_of(Placement, placement, "placement", problems),
     }
+    for key, kind in (("memory_accuracy", MemoryAccuracy), ("power", Power), ("sleep", Sleep)):
+        row = table.pop(key, None)
+        parts[key] = None if row is None else row_of(kind, row, key, problems)
     required, optional = {"name", "title", "mcu", "core"}, {"family", "console", "hse_hz"}
-    problems += [f"unknown key {key!r}" for key in sorted(table.keys() - required - optional)]
+    problems += [f"unknown key {shown(key)}" for key in sorted(table.keys() - required - optional)]
     problems += [f"missing {key!r}" for key in sorted(required - table.keys())]
+    kinds = {field.name: str(field.type) for field in fields(Board)}
+    for key in sorted(table.keys() & (required | optional)):
+        problems += wrong_type(key, table[key], kinds[key])
+    if is_own and parts["memory_accuracy"] is None:
+        problems.append("missing 'memory_accuracy': how far the board's memory can be trusted")
+    if is_own and table.get("name") in board_names():
+        problems.append(f"name {shown(table['name'])} is that of a board that is known already")
     if not problems:
         board = Board(**table, **parts, regions=regions, caches=caches, banks=banks, sha256=sha256)
-        problems += _contradictions(board)
+        problems += beyond_limits(board)
+        problems += contradictions(board)
+        if is_own and not problems:
+            problems += unknown_parts(board)
     if problems:
         raise BoardError(
-            "; ".join(problems), where=where, fix="see docs/boards.md for what a board file holds"
+            told(problems), where=where, fix="see docs/boards.md for what a board file holds"
         )
     return board
 
@@ -270,22 +299,41 @@ def parse_board(table: dict[str, Any], *, where: str, sha256: str) -> Board:
 def _read_table(name: str) -> tuple[str, dict[str, Any]]:
     """Return a board file's text and table, laid over the board that it extends."""
     text = (_HERE / f"{name}.toml").read_text(encoding="utf-8")
+    return _laid_over(text, f"boards/{name}.toml")
+
+
+def _laid_over(text: str, where: str) -> tuple[str, dict[str, Any]]:
+    """Return text and table of a board file, laid over the board that it extends."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BoardError(
-            f"not TOML: {error}", where=f"boards/{name}.toml", fix="mend the file"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise BoardError(told([f"not TOML: {error}"]), where=where, fix="mend the file") from error
     if (parent := table.pop("extends", None)) is None:
         return text, table
+    if parent not in board_names():
+        raise BoardError(
+            f"extends {shown(parent)}, which is no board",
+            where=where,
+            fix=f"known: {', '.join(board_names())}",
+        )
     parent_text, base = _read_table(parent)
-    for key in table.pop("without", ()):
-        del base[key]
+    without = table.pop("without", [])
+    problems = [
+        f"without {shown(key)}, which {parent} does not have"
+        for key in (without if isinstance(without, list) else [without])
+        if not isinstance(key, str) or base.pop(key, None) is None
+    ]
     named = {}
     for kind in ("region", "cache", "bank"):
         named[kind] = rows = base.get(kind, {})
-        for key, row in table.pop(kind, {}).items():
+        over = table.pop(kind, {})
+        if not isinstance(over, dict) or not all(isinstance(row, dict) for row in over.values()):
+            problems.append(f"{kind}: not a table of tables")
+            continue
+        for key, row in over.items():
             rows[key] = rows.get(key, {}) | row
+    if problems:
+        raise BoardError(told(problems), where=where, fix="mend the file")
     return parent_text + text, base | table | named
 
 
@@ -318,76 +366,3 @@ def without_banks(board: Board, names: Iterable[str]) -> Board:
             banks=tuple(one for one in board.banks if one is not bank),
         )
     return board
-
-
-def _row(kind: type[_Row], row: dict[str, Any], where: str, problems: list[str]) -> _Row:
-    """Build ``kind`` from a TOML table; unknown and missing keys go to ``problems``."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    try:
-        unknown = row.keys() - known
-        problems += [f"{where}: unknown key {key!r}" for key in sorted(unknown)]
-        return kind(**{key: value for key, value in row.items() if key in known})
-    except TypeError as error:
-        problems.append(f"{where}: {str(error).split('__init__() ')[-1]}")
-        return None  # type: ignore[return-value]
-
-
-def _contradictions(board: Board) -> list[str]:
-    """Return what cannot be true of a board that is formally complete."""
-    found = []
-    ordered = sorted(board.regions, key=lambda region: region.base)
-    for region in ordered:
-        if not region.source.strip():
-            found.append(f"region.{region.name}: empty source")
-        if region.kind not in ("flash", "ram"):
-            found.append(f"region.{region.name}: kind is {region.kind!r}, not flash or ram")
-        if not 0 <= region.reserved_bytes < region.size_bytes:
-            found.append(f"region.{region.name}: reserved_bytes out of range")
-    for bank in board.banks:
-        if not bank.source.strip():
-            found.append(f"bank.{bank.name}: empty source")
-        if not any(r.base <= bank.base and bank.base + bank.size_bytes <= r.end for r in ordered):
-            found.append(f"bank.{bank.name} lies in no region")
-    known = {cache.name for cache in board.caches}
-    for region in ordered:
-        for used in (region.code, region.data):
-            if used is not None and used not in known:
-                found.append(f"region.{region.name} names {used!r}, which is no cache")
-    for cache in board.caches:
-        found += _impossible(cache)
-    for low, high in pairwise(ordered):
-        if low.end > high.base:
-            found.append(f"regions {low.name} and {high.name} overlap")
-    names = {region.name for region in board.regions}
-    place = board.placement
-    for used in (place.code, place.constants, place.data, place.stack, *place.arena):
-        if used not in names:
-            found.append(f"placement names {used!r}, which is no region")
-    if any(region.name == place.code and region.is_data_only for region in ordered):
-        found.append(f"placement: no code runs in {place.code!r}")
-    if board.clock.hz <= 0 or not board.clock.source.strip():
-        found.append("clock: needs a positive hz and a source")
-    if board.power and not 0 < board.power.low_w <= board.power.typical_w <= board.power.high_w:
-        found.append("power: needs 0 < low_w <= typical_w <= high_w")
-    if (sleep := board.sleep) is not None:
-        if sleep.power_w <= 0 or not sleep.source.strip():
-            found.append("sleep: needs a positive current_a and supply_v and a source")
-        if sleep.covers not in ("chip", "board"):
-            found.append(f"sleep: covers is {sleep.covers!r}, not chip or board")
-    return found
-
-
-def _impossible(cache: Cache) -> list[str]:
-    """Return what a cache cannot be like."""
-    where, found = f"cache.{cache.name}", []
-    if not cache.source.strip():
-        found.append(f"{where}: empty source")
-    sizes = (cache.lines, cache.ways, cache.line_bytes, cache.word_bytes)
-    if any(size < 1 or size & (size - 1) for size in sizes):
-        found.append(f"{where}: lines, ways, line_bytes and word_bytes are powers of two")
-    elif (
-        cache.lines < cache.ways
-        or not cache.word_bytes <= cache.line_bytes <= 32 * cache.word_bytes
-    ):
-        found.append(f"{where}: needs ways <= lines, and 1 to 32 words in a line")
-    return found

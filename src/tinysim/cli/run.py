@@ -43,7 +43,9 @@ def run(
     model: ModelArgument,
     board: Annotated[
         list[str],
-        typer.Option("--board", "-b", help="Board, repeatable; `all` runs on every board."),
+        typer.Option(
+            "--board", "-b", help="Board or board file, repeatable; `all` is every board."
+        ),
     ],
     json: Annotated[
         str | None, typer.Option(help="Write the report as JSON to a file; - is stdout.")
