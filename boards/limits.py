@@ -24,7 +24,8 @@ CLOCK_HZ_MAX = 10_000_000_000
 TEXT_MAX = 2000
 PROBLEMS_MAX = 40
 
-_PAGE_BYTES = 4096
+#: Regions are mapped in pages of so much.
+PAGE_BYTES = 4096
 #: Addresses that peripherals, the core's own registers and the emulator have.
 _TAKEN = (
     (0x1EEE_E000, 0x1EEF_0000, "the emulator"),
@@ -40,6 +41,12 @@ def shown(value: Any) -> str:
     """Return a value of a file for a message: short, and in letters that a terminal only prints."""
     text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def taken_by(base: int, end: int) -> str | None:
+    """Return whose addresses some of these are, if they are not free for memory."""
+    owners = (owner for first, after, owner in _TAKEN if base < after and first < end)
+    return next(owners, None)
 
 
 def told(problems: list[str]) -> str:
@@ -120,11 +127,10 @@ def _addresses(board: Board) -> Iterator[str]:
             yield f"region.{region.name}: size_bytes not between 1 and {REGION_BYTES_MAX:,}"
         if region.base < 0 or region.end > 1 << 32:
             yield f"region.{region.name}: outside the 4 GB of addresses"
-        for first, end, owner in _TAKEN:
-            if region.base < end and first < region.end:
-                yield f"region.{region.name}: takes addresses of {owner}"
+        if (owner := taken_by(region.base, region.end)) is not None:
+            yield f"region.{region.name}: takes addresses of {owner}"
     if sum(region.size_bytes for region in board.regions) > ALL_BYTES_MAX:
         yield f"regions hold over {ALL_BYTES_MAX:,} B in all"
     for low, high in pairwise(sorted(board.regions, key=lambda region: region.base)):
-        if low.end <= high.base and (low.end - 1) // _PAGE_BYTES == high.base // _PAGE_BYTES:
+        if low.end <= high.base and (low.end - 1) // PAGE_BYTES == high.base // PAGE_BYTES:
             yield f"regions {low.name} and {high.name} share 4 KB, which cannot be told apart"

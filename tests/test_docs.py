@@ -82,7 +82,8 @@ def test_every_command_is_in_the_readme() -> None:
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            assert f"tinysim {group.name} {command.callback.__name__}" in README
+            name = command.name or command.callback.__name__
+            assert f"tinysim {group.name} {name}" in README
 
 
 def test_table_of_operators_is_what_the_command_prints() -> None:

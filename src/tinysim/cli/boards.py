@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tinysim.cli.boards_import import import_board
 from tinysim.cli.console import console, plain_table
 from tinysim.cli.rank import rank
 
@@ -21,6 +22,7 @@ class _ShowsByName(TyperGroup):
 
 boards = typer.Typer(cls=_ShowsByName, add_completion=False, rich_markup_mode=None)
 boards.command()(rank)
+boards.command("import")(import_board)
 
 
 @boards.callback(invoke_without_command=True)
