@@ -33,7 +33,7 @@ def test_board_file_is_complete(name: str) -> None:
     timing = timing_of(board, load_core(board.core), 3)
     assert timing.error_low <= 0 <= timing.error_high and timing.source
     assert {board.region(name).kind for name in board.placement.arena} == {"ram"}
-    assert board.region(board.placement.code).kind == "flash"
+    assert board.region(board.placement.constants).kind == "flash"
 
 
 @pytest.mark.parametrize("name", board_names())
