@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "__init__": {"api", "boards", "errors", "report", "simulator"},
     "ranking": {"__version__", "api", "boards", "budget", "compiler", "errors", "simulator"},
     "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
+    "pytest_plugin": {"baseline", "budget", "errors", "report", "simulator"},
     "cli": {
         *("__version__", "api", "arrays", "baseline", "boards", "budget", "bundle", "check"),
         *("compiler", "errors", "layerwise", "ranking", "report", "simulator", "traces", "tune"),
