@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinysim
-from tests.conftest import DEMO_MODEL
+from tests.conftest import DEMO_MODEL, ROOT
 from tinysim.baseline import TOTALS, Comparison, Record, RecordedLayer
 from tinysim.baseline import html as as_html
 from tinysim.baseline import json as as_json
@@ -34,6 +35,7 @@ from tinysim.baseline.store import (
     record_of,
 )
 from tinysim.baseline.words import changed_layers
+from tinysim.compiler.toolchain import compiler_version
 from tinysim.errors import MeasurementError
 from tinysim.report.json import SCHEMA_VERSION
 
@@ -500,6 +502,18 @@ def test_two_models_never_share_a_file(tmp_path: Path) -> None:
     result = command("save", cwd=tmp_path)
     assert result.returncode == 3 and "net@rpi_pico.json" in result.stderr
     assert not (tmp_path / ".tinysim").exists()
+
+
+def test_the_document_shows_what_the_command_prints(tmp_path: Path) -> None:
+    if "12.2.1 20221205" not in compiler_version():
+        pytest.skip(f"the document was made with GCC 12.2.1, this is {compiler_version()}")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    page = (ROOT / "docs" / "ci.md").read_text()
+    (save,) = re.findall(r"```sh\ntinysim baseline (save .+)\n", page)
+    ((shown, printed),) = re.findall(r"\$ tinysim baseline (compare .+)\n((?:.*\n)*?)```", page)
+    assert command(*save.split(), cwd=tmp_path).returncode == 0
+    result = command(*shown.split(), cwd=tmp_path)
+    assert [line.rstrip() for line in result.stdout.splitlines()] == printed.splitlines()
 
 
 def test_hostile_names_stay_text(data: dict[str, Any], tmp_path: Path) -> None:

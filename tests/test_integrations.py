@@ -452,3 +452,23 @@ def names_of_hook() -> Iterator[tuple[str, bool]]:
 def test_the_hook_is_run_for_models_and_budgets(name: str, is_meant: bool) -> None:
     assert bool(re.search(HOOK["files"], name)) == is_meant
     assert HOOK["language"] == "python" and HOOK["id"] == "tinysim-check"
+
+
+# --- the document
+
+
+def test_the_document_uses_what_there_is() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text()
+    github, gitlab, hooks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    (job,) = github["jobs"].values()
+    own, sarif = job["steps"][1:]
+    assert own["uses"].split("@")[0].endswith(f"tinysim/{ACTION.relative_to(ROOT)}")
+    assert own["with"].keys() <= INPUTS.keys()
+    assert sarif["with"]["sarif_file"] == f"{INPUTS['output']['default']}/check.sarif"
+    (include,) = gitlab["include"]
+    assert (ROOT / include["file"]) == GITLAB
+    header, _ = yaml.safe_load_all(GITLAB.read_text())
+    assert include["inputs"].keys() <= header["spec"]["inputs"].keys()
+    assert hooks["repos"][0]["hooks"] == [{"id": HOOK["id"]}]
+    for name in INPUTS:
+        assert f"`{name}`" in page

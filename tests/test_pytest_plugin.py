@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from textwrap import dedent
 import pytest
 
 from tests.conftest import DEMO_MODEL, ROOT
+from tinysim.compiler.toolchain import compiler_version
 
 pytest_plugins = ["pytester"]
 
@@ -210,6 +212,20 @@ def test_workers_report_their_profiles(session: pytest.Pytester) -> None:
     result = run(session, f"def test_it(tinysim):\n    {RUN}\n", "-n1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["mnist_cnn_int8.tflite  nano33ble *FITS"])
+
+
+def test_the_document_shows_what_pytest_prints(session: pytest.Pytester) -> None:
+    if "12.2.1 20221205" not in compiler_version():
+        pytest.skip(f"the document was made with GCC 12.2.1, this is {compiler_version()}")
+    (session.path / "examples").symlink_to(ROOT / "examples")
+    page = (ROOT / "docs" / "ci.md").read_text()
+    (test,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```\n(_.*?)```", page, re.DOTALL)
+    session.makepyfile(test)
+    run_as_it_is = session.runpytest_subprocess("-p", PLUGIN)
+    run_as_it_is.assert_outcomes(passed=2)
+    strict = session.runpytest_subprocess("-p", PLUGIN, "--tinysim-strict")
+    assert "\n".join(line.rstrip() for line in shown.splitlines()) in strict.stdout.str()
 
 
 def installed(folder: Path) -> None:
