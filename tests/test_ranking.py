@@ -22,13 +22,13 @@ from tinysim.ranking.duty import Band, Duty, average_w, battery_life_s, joules, 
 from tinysim.ranking.render import as_json, markdown, rows
 from tinysim.simulator.profile import Energy, Profile
 
-BOARD = load_board("nucleo_l4r5zi")
-BOARDS = ("rpi_pico", "nucleo_l4r5zi", "nucleo_g0b1re")
+BOARD = load_board("nucleo_u575zi_q")
+BOARDS = ("rpi_pico", "nucleo_u575zi_q", "nucleo_g0b1re")
 
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return tinysim.run(DEMO_MODEL, "nucleo_l4r5zi")
+    return tinysim.run(DEMO_MODEL, "nucleo_u575zi_q")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def ranking() -> Ranking:
 
 def test_boards_that_pass_come_first_and_the_others_say_why(ranking: Ranking) -> None:
     assert [one.board for one in ranking.candidates] == [
-        "nucleo_l4r5zi",
+        "nucleo_u575zi_q",
         "rpi_pico",
         "nucleo_g0b1re",
     ]
@@ -55,7 +55,7 @@ def test_boards_that_pass_come_first_and_the_others_say_why(ranking: Ranking) ->
 def test_battery_life_is_that_of_inference_and_sleep(ranking: Ranking) -> None:
     one = ranking.candidates[0]
     assert one.latency_s and one.energy_j and one.average_w and one.battery_life_s
-    asleep_j = 2.8e-6 * 3.0 * (10 - one.latency_s.typical)
+    asleep_j = 8.95e-6 * 3.3 * (10 - one.latency_s.typical)
     assert one.average_w.typical == pytest.approx((one.energy_j.typical + asleep_j) / 10)
     assert one.battery_life_s.typical == pytest.approx(0.22 * 3600 * 3 / one.average_w.typical)
     assert one.battery_life_s.low < one.battery_life_s.typical < one.battery_life_s.high
@@ -119,10 +119,10 @@ def test_errors_pass_from_one_process_to_another() -> None:
 def test_order_is_by_what_is_asked_for(ranking: Ranking, sort: str) -> None:
     passing = [replace(one, verdict="passes") for one in reversed(ranking.candidates)]
     order = [one.board for one in ordered(passing, sort)]
-    small = ["nucleo_g0b1re", "rpi_pico", "nucleo_l4r5zi"]
-    fast = ["nucleo_l4r5zi", "rpi_pico", "nucleo_g0b1re"]
+    small = ["nucleo_g0b1re", "rpi_pico", "nucleo_u575zi_q"]
+    fast = ["nucleo_u575zi_q", "rpi_pico", "nucleo_g0b1re"]
     assert order == (small if sort in ("ram", "flash") else fast)
-    assert ordered(ranking.candidates, sort)[0].board == "nucleo_l4r5zi"
+    assert ordered(ranking.candidates, sort)[0].board == "nucleo_u575zi_q"
 
 
 def test_yardsticks_are_no_boards_to_buy() -> None:
@@ -154,22 +154,22 @@ def test_batteries_and_powers_are_read_with_their_units() -> None:
 def test_renderings_are_the_same_each_time_and_escape_names(ranking: Ranking) -> None:
     data = json.loads(as_json(ranking))
     assert as_json(ranking) == as_json(ranking)
-    assert data["candidates"][0]["board"] == "nucleo_l4r5zi" and data["wish"]["latency_s"] == 0.02
+    assert data["candidates"][0]["board"] == "nucleo_u575zi_q" and data["wish"]["latency_s"] == 0.02
     page = markdown(replace(ranking, model_name="a|b`<script>\n"))
     assert page.startswith("Boards for `a?b??script??`, by latency\n")
     widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
     assert len(widths) == 1 and page.count("\n| ") == len(BOARDS) + 2
-    assert rows(ranking)[0][1].startswith("8.98 (")
+    assert rows(ranking)[0][1].startswith("5.79 (")
 
 
 def test_command_prints_a_table_and_says_which_is_best(tmp_path: Path) -> None:
     options = ["--period", "10 s", "--battery", "2.4 kJ", "--sort", "battery", "--jobs", "1"]
-    boards = ["-b", "nucleo_l4r5zi", "-b", "rpi_pico"]
+    boards = ["-b", "nucleo_u575zi_q", "-b", "rpi_pico"]
     target = tmp_path / "ranking.json"
     command = ["boards", "rank", str(DEMO_MODEL), *boards, *options, "--json", str(target)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    assert "best by battery: nucleo_l4r5zi" in result.stdout and "asleep: chip" in result.stdout
+    assert "best by battery: nucleo_u575zi_q" in result.stdout and "asleep: chip" in result.stdout
     assert json.loads(target.read_text())["wish"]["duty"]["battery_j"] == 2400
 
 
