@@ -2,7 +2,7 @@
 
 from setuptools import Extension, find_packages, setup
 
-PARTS = ("boards", "compiler", "kernels", "simulator", "traces")
+PARTS = ("boards", "compiler", "kernels", "lab", "simulator", "traces")
 
 setup(
     packages=sorted(

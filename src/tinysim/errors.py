@@ -12,6 +12,7 @@
     │ ├ FaultError                 a bad access or instruction, with pc and symbol
     │ └ LimitError                 an instruction or time limit was reached
     ├ OutputError                a result cannot be written
+    ├ RecipeError                a recipe of the lab, or data for it, cannot be used
     └ InternalError              a wrong answer of our own making: please report it
 """
 
@@ -105,3 +106,9 @@ class MeasurementError(TinysimError):
     """A measured run that cannot be read or compared."""
 
     exit_code = 3
+
+
+class RecipeError(TinysimError):
+    """A recipe of the lab, or data for it, cannot be used."""
+
+    exit_code = 2

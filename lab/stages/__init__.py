@@ -1,0 +1,41 @@
+"""The stages that recipes are made of, one module a stage.
+
+A stage is a module with
+
+- ``Settings``: a frozen dataclass of what a recipe's ``[[stage]]`` table may say besides ``kind``,
+  with defaults where a newcomer would want none to choose; ``__post_init__`` raises ``ValueError``
+  for what makes no sense,
+- ``run(settings: Settings, context: Context, before: State) -> State``: writes what it makes into
+  ``context.folder`` and returns where it is.
+
+The module's name is the ``kind``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import iter_modules
+
+from tinysim.lab.data import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a stage works with.
+
+    ``folder`` is the stage's own. ``seed`` is different for every repeat. ``on_progress`` takes the
+    share that is done, 0 to 1, and a word on what is being done.
+    """
+
+    dataset: Dataset
+    folder: Path
+    seed: int
+    boards: tuple[str, ...]
+    on_progress: Callable[[float, str], None] = lambda share, what: None
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the names of all stages, sorted: the folder is the registry."""
+    return tuple(sorted(module.name for module in iter_modules(__path__)))
