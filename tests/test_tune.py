@@ -21,7 +21,6 @@ from tinysim.compiler.readers import read_model
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.firmware import Target
 from tinysim.report import render
-from tinysim.report.json import as_data
 from tinysim.simulator.cores import load_core
 from tinysim.simulator.tuning import TunedLayer, Tuning
 from tinysim.tune import cache, tuned
@@ -107,7 +106,7 @@ def test_faster_candidates_are_found(offer: Callable[..., None]) -> None:
         assert layer.cycles == profile.layers[layer.index].counters.cycles
         assert layer.rule_cycles == rule.layers[layer.index].counters.cycles
     assert {layer.index for layer in found.layers} == LAYERS
-    jsonschema.validate(as_data(profile), json.loads(SCHEMA.read_text()))
+    jsonschema.validate(json.loads(render(profile, "json")), json.loads(SCHEMA.read_text()))
     assert f"layer 4: {TUNED}" in render(profile, "text")
 
 
