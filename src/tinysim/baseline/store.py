@@ -9,6 +9,7 @@ from typing import Any
 
 from tinysim.baseline import TOTALS, Record, RecordedLayer
 from tinysim.baseline.fields import Fields
+from tinysim.budget.measure import PLACES
 from tinysim.errors import MeasurementError
 from tinysim.report import json as profile_json
 from tinysim.simulator.profile import Profile
@@ -20,17 +21,7 @@ MAX_BYTES = 64 << 20
 SAVE = "store it again: tinysim baseline save MODEL -b BOARD"
 
 #: Total -> where a profile's JSON has it.
-_PLACES = {
-    "latency": ("totals", "latency_s"),
-    "cycles": ("totals", "cycles"),
-    "energy": ("totals", "energy_j"),
-    "ram": ("ram", "total_bytes"),
-    "arena": ("ram", "arena_bytes"),
-    "stack": ("ram", "stack_bytes"),
-    "static": ("ram", "static_bytes"),
-    "flash": ("flash", "total_bytes"),
-    "weights": ("flash", "weights_bytes"),
-    "code": ("flash", "code_bytes"),
+_PLACES = PLACES | {
     "runtime": ("flash", "runtime_bytes"),
     "instructions": ("totals", "instructions"),
     "macs": ("totals", "macs"),

@@ -41,7 +41,7 @@ def measure_layer(profile: Profile, layer: LayerProfile, metric: str) -> Measure
 
 def earlier(data: Mapping[str, Any], metric: str) -> float | None:
     """Return a cost of an earlier profile (``report.json.as_data``), or None if it has none."""
-    group, key = _PLACES[metric]
+    group, key = PLACES[metric]
     table = data.get(group)
     value = table.get(key) if isinstance(table, Mapping) else None
     if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -90,7 +90,7 @@ _BYTES: Mapping[str, Callable[[Profile], int]] = {
     "fits": lambda profile: sum(region.overflow_bytes for region in profile.overflows),
 }
 #: Where a profile's data has the same cost.
-_PLACES = {
+PLACES = {
     "latency": ("totals", "latency_s"),
     "cycles": ("totals", "cycles"),
     "energy": ("totals", "energy_j"),
