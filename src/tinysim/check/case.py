@@ -123,7 +123,7 @@ def _explained(finding: Finding, reasons: Mapping[str, str], accuracy: Accuracy 
     """Say why something is unknown, or who computed the samples."""
     limit = finding.limit
     if finding.verdict == UNKNOWN and limit.metric in reasons:
-        return replace(finding, message=f"{limit.name} is unknown: {reasons[limit.metric]}")
+        return replace(finding, message=reasons[limit.metric])
     if limit.metric == "accuracy" and accuracy is not None:
         return replace(finding, message=f"{finding.message}; {accuracy.said}")
     return finding
