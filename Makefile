@@ -3,14 +3,15 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LAB := $(VENV)/.lab
 APT := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi
 
-.PHONY: demo test setup check lint
+.PHONY: demo test setup lab lint
 
 demo: setup
 	$(BIN)/python examples/mnist/demo.py
 
-test: setup lint
+test: setup lab lint
 	$(BIN)/python -m pytest -n auto
 
 lint: setup
@@ -19,6 +20,13 @@ lint: setup
 	$(BIN)/mypy
 
 setup: $(READY)
+
+# TensorFlow and Keras: only the compression lab and its tests need them.
+lab: $(LAB)
+
+$(LAB): $(READY) requirements-lab.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-lab.lock
+	touch $(LAB)
 
 $(READY): pyproject.toml setup.py requirements.lock $(wildcard simulator/native/*)
 	@if ! command -v arm-none-eabi-gcc >/dev/null || ! command -v gcc >/dev/null \

@@ -128,20 +128,22 @@ def _loop(
     runs: Iterable[_Run],
     layer_of: Sequence[int | None],
 ) -> HotLoop:
-    """Add up what the runs through a loop cost there, instruction by instruction."""
+    """Add up what the runs through a loop cost there, by the instructions that were executed."""
     through = _through(runs, start, end)
+    executed: dict[int, Instruction] = {}  # data may lie between them
     costs: defaultdict[int, list[tuple[int, RunCost]]] = defaultdict(list)
     waits = [0] * len(WAITS)
     for run in through:
         steps = machine.prices.steps(run.start, run.end, run.is_taken)
         inside = [(one, cost) for one, cost in steps if start <= one.address < end]
         for one, cost in inside:
+            executed[one.address] = one
             costs[one.address].append((run.count, cost))
         share = zip(waits, run.wait_millicycles, strict=True)
         waits = [a + b * len(inside) // len(steps) for a, b in share]
     body = tuple(
-        HotInstruction(one.address, one.text, _sum(costs[one.address]))
-        for one in machine.prices.decoder.between(start, end)
+        HotInstruction(address, one.text, _sum(costs[address]))
+        for address, one in sorted(executed.items())
     )
     waited = {cause: wait // 1000 for cause, wait in zip(WAITS, waits, strict=True)}
     layers = {layer_of[context] for run in through for context in run.contexts}
