@@ -18,7 +18,6 @@ import numpy as np
 from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.quantize import requantize_as
-from tinysim.firmware import Target
 
 #: Bits of the slope's fraction: a product of the fraction and of a sum must fit 32 bits.
 FRACTION_BITS = 14
@@ -173,11 +172,6 @@ def line_bytes(lines: Line, small: tuple[str, ...]) -> Array:
         *((getattr(lines, name).astype(np.int8), 1) for name in small),
     ]
     return np.concatenate([part.view(np.int8).reshape(-1, size) for part, size in parts], axis=1)
-
-
-def runs_on_v6m(target: Target) -> bool:
-    """Whether a core has Armv6-M and nothing else."""
-    return not target.has_dsp and target.mcpu in ("cortex-m0", "cortex-m0plus")
 
 
 def channel_lines(call: KernelCall, *, may_drop: bool) -> Line | None:

@@ -14,8 +14,8 @@ _BYTES = (0, 3, 1, 2)
 
 
 def runs_on_v6m(target: Target) -> bool:
-    """Whether a core has Armv6-M, and a multiplier that takes one cycle may be expected."""
-    return not target.has_dsp and target.mcpu in ("cortex-m0", "cortex-m0plus")
+    """Whether a core has nothing better: what Armv6-M has, all cores have."""
+    return not target.has_dsp
 
 
 def padded(weights: Array) -> Array:

@@ -12,7 +12,8 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.quantize import requantize
 from tinysim.compiler.variants import Candidate, Variant
-from tinysim.compiler.variants._line_v6m import FAR, NO_DROP, runs_on_v6m
+from tinysim.compiler.variants._line_v6m import FAR, NO_DROP
+from tinysim.compiler.variants._matrix_v6m import runs_on_v6m
 from tinysim.firmware import Target
 
 #: Bits that the operands are raised by (``kernels/add_s8.h``), and those of the slopes' fractions.

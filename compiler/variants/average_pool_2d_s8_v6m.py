@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, Variant
-from tinysim.compiler.variants._line_v6m import runs_on_v6m
+from tinysim.compiler.variants._matrix_v6m import runs_on_v6m
 from tinysim.firmware import Target
 
 #: Positions of a window whose bytes a half of a word can sum.

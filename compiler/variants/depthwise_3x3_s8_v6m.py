@@ -10,7 +10,8 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall, Overlap
 from tinysim.compiler.variants import Candidate, Variant
 from tinysim.compiler.variants._depthwise_v6m import Axis, axes, line_params, may_lie_in_place
-from tinysim.compiler.variants._line_v6m import channel_lines, line_bytes, runs_on_v6m
+from tinysim.compiler.variants._line_v6m import channel_lines, line_bytes
+from tinysim.compiler.variants._matrix_v6m import runs_on_v6m
 from tinysim.firmware import Target
 
 #: Bytes of a channel: start, fraction, whole, nine weights, shift.

@@ -18,7 +18,7 @@ from tinysim.compiler.graph import Array
 from tinysim.compiler.variants._matrix_v6m import is_packable, padded
 
 BOARD = "generic_m0plus"
-BOARDS = (BOARD, "generic_m0")
+BOARDS = (BOARD, "generic_m0", "generic_m3")
 NAME = "conv_2d_s8_v6m"
 examples = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
 

@@ -17,7 +17,7 @@ from tinysim.compiler.variants._requantize_v6m import V6mChannels
 from tinysim.compiler.variants.fully_connected_s8_v6m import stream
 
 BOARD = "generic_m0plus"
-BOARDS = (BOARD, "generic_m0")
+BOARDS = (BOARD, "generic_m0", "generic_m3")
 NAME = "fully_connected_s8_v6m"
 examples = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
 
