@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinysim.errors import ToolchainError
 from tinysim.simulator.tracer import (
     BRANCH_CERTAIN,
     COUNTERS,
@@ -113,11 +114,26 @@ class _State(ctypes.Structure):
     ]
 
 
+#: What native/tracer.h calls TRACER_VERSION.
+VERSION = 2
+
+
 def native_library() -> Path | None:
     """Return the built native tracer, if there is one."""
     folder = Path(str(files("tinysim.simulator")))
     candidates = (folder / f"_tracer{suffix}" for suffix in EXTENSION_SUFFIXES)
     return next((path for path in candidates if path.exists()), None)
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Load the library, unless it was built from other sources than these: it would miscount."""
+    library = ctypes.CDLL(str(path))
+    version = getattr(library, "ts_tracer_version", None)
+    if version is None or version() != VERSION:
+        raise ToolchainError(
+            "was built from older sources", where=str(path), fix="build it again: make setup"
+        )
+    return library
 
 
 class NativeTracer(Tracer):
@@ -132,7 +148,7 @@ class NativeTracer(Tracer):
         forecast: Forecast,
         instruction_limit: int,
     ) -> None:
-        self.library = ctypes.CDLL(str(library))
+        self.library = _load(library)
         self._price, self._engine = price, engine
         self._is_entry = np.ascontiguousarray(code.is_entry)
         self._forecast = forecast
@@ -157,7 +173,8 @@ class NativeTracer(Tracer):
             function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
 
     def __del__(self) -> None:
-        self.library.ts_tracer_free(ctypes.byref(self._state))
+        if hasattr(self, "_state"):  # or the library was refused
+            self.library.ts_tracer_free(ctypes.byref(self._state))
 
     @property
     def callback_address(self) -> int:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.firmware import assembly, call, counted, machine
 from tinysim.boards import load_board
-from tinysim.errors import FaultError, LimitError, SimulationError
+from tinysim.errors import FaultError, LimitError, SimulationError, ToolchainError
+from tinysim.simulator import native_tracer
 from tinysim.simulator.cores import load_core
 from tinysim.simulator.counting import count_by_context
 from tinysim.simulator.functions import call_paths, function_profiles
@@ -276,3 +277,9 @@ def test_memory_that_the_board_does_not_have_is_refused(base: str) -> None:
 def test_damaged_image_is_refused(blob: bytes) -> None:
     with pytest.raises(SimulationError):
         read_elf(blob)
+
+
+def test_native_library_of_another_age_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_tracer, "VERSION", native_tracer.VERSION + 1)
+    with pytest.raises(ToolchainError, match="built from older sources; build it again"):
+        machine(assembly("bx lr"), use_native=True)

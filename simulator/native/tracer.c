@@ -60,6 +60,11 @@ static int grow(ts_tracer *t)
     return 1;
 }
 
+uint32_t ts_tracer_version(void)
+{
+    return TRACER_VERSION;
+}
+
 void ts_tracer_halt(ts_tracer *t, void *emulator, uint32_t reason)
 {
     t->stop_reason = reason;

@@ -12,6 +12,9 @@
 
 enum { RECENT = 1024, DEPTH_MAX = 256, EXCEPTION_MARK = 0xFFFFFFFF };
 
+/** Grows with every change of what is here or of what it means: a library of another age is refused. */
+enum { TRACER_VERSION = 2 };
+
 /** Why the tracer itself has stopped the emulator. */
 enum { STOP_NONE = 0, STOP_LIMIT = 1, STOP_ATTENTION = 2, STOP_STACK = 3, STOP_UNALIGNED = 4 };
 
@@ -125,6 +128,7 @@ struct ts_tracer {
 void ts_tracer_flush(ts_tracer *t);
 
 /** Stop the emulator and say why. */
+uint32_t ts_tracer_version(void);
 void ts_tracer_halt(ts_tracer *t, void *emulator, uint32_t reason);
 
 #endif
