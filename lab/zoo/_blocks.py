@@ -13,6 +13,15 @@ def scaled_width(width: int, alpha: float, multiple: int = 1) -> int:
     return max(multiple, int(width * alpha / multiple + 0.5) * multiple)
 
 
+def rounded_width(width: float) -> int:
+    """Return a number of channels as a multiple of 8 that is not below nine tenths of it.
+
+    So MobileNets v2 and v3 round.
+    """
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * width else rounded
+
+
 def convolution(
     x: Any,
     filters: int,

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from tinysim.lab.zoo._blocks import classifier, convolution, scaled_width
+from tinysim.lab.zoo._blocks import activated, classifier, convolution, scaled_width
 
 _WIDTHS = (64, 128, 256, 512)
 
@@ -37,4 +37,4 @@ def _block(x: Any, filters: int, name: str) -> Any:
     if x.shape[-1] != filters:
         x = convolution(x, filters, 1, f"{name}_projection", activation=None)
     x = layers.Add(name=f"{name}_add")([y, x])
-    return layers.ReLU(name=f"{name}_relu")(x)
+    return activated(x, "relu", f"{name}_relu")
