@@ -8,6 +8,7 @@
     ├ BoardError                 unknown board, or a board file that breaks the schema
     ├ BudgetError                a budget that cannot be read; names every problem, at once
     ├ ToolchainError             the cross compiler is missing or failed
+    ├ LibraryError               a library that is not always needed is not installed
     ├ SimulationError            the firmware cannot be executed
     │ ├ FaultError                 a bad access or instruction, with pc and symbol
     │ └ LimitError                 an instruction or time limit was reached
@@ -66,6 +67,12 @@ class BudgetError(TinysimError):
 
 class ToolchainError(TinysimError):
     """The cross compiler is missing, or refused the generated code."""
+
+    exit_code = 4
+
+
+class LibraryError(TinysimError):
+    """A library that only some of tinysim needs is not installed."""
 
     exit_code = 4
 
