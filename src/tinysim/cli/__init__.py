@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tinysim import __version__
-from tinysim.cli import baseline
+from tinysim.cli import baseline, lab
 from tinysim.cli.accuracy import accuracy
 from tinysim.cli.boards import boards
 from tinysim.cli.check import check
@@ -42,6 +42,7 @@ for _command in (run, check, whatif, compile, diff, ops, accuracy, verify, docto
     app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(boards, name="boards")
+app.add_typer(lab.app, name="lab")
 
 
 @app.callback(invoke_without_command=True)
