@@ -1,0 +1,143 @@
+"""Number formats: what the converter makes, tinysim runs as the host computes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="tensorflow is not here: the lab is not tested")
+import keras
+import tensorflow as tf
+
+import tinysim
+from tinysim.compiler.readers import read_model
+from tinysim.errors import RecipeError
+from tinysim.lab.quantize.convert import SCHEMES, Scheme, calibration_samples, convert
+
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+SHAPE = (10, 10, 2)
+#: Formats that tinysim's reader takes.
+RUNS = ("float32", "dynamic", "int8", "int8_per_tensor", "int16x8")
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """A model with batch normalization that has seen samples, after both kinds of convolution."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    x = entry = keras.Input(SHAPE)
+    x = layers.Conv2D(6, 3, use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = layers.ReLU(6)(layers.BatchNormalization()(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(4, name="logits")(x)
+    made = keras.Model(entry, layers.Softmax(name="probabilities")(x))
+    random = np.random.default_rng(1)
+    for layer in made.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return made
+
+
+@pytest.fixture(scope="module")
+def samples() -> Any:
+    return np.random.default_rng(2).uniform(0, 1, (40, *SHAPE)).astype(np.float32)
+
+
+def interpreted(content: bytes) -> Any:
+    """TFLite's own interpreter of the file."""
+    with pytest.warns(UserWarning, match="deprecated"):
+        interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def probabilities(content: bytes, samples: Any) -> Any:
+    """What TFLite's interpreter makes of samples, as real numbers."""
+    interpreter = interpreted(content)
+    (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
+    found = []
+    for sample in samples:
+        scale, zero_point = into["quantization"]
+        if scale:
+            limits = np.iinfo(into["dtype"])
+            sample = np.clip(np.round(sample / scale) + zero_point, limits.min, limits.max)
+        interpreter.set_tensor(into["index"], sample[None].astype(into["dtype"]))
+        interpreter.invoke()
+        scale, zero_point = out["quantization"]
+        value = interpreter.get_tensor(out["index"])[0].astype(np.float64)
+        found.append((value - zero_point) * scale if scale else value)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_says_what_the_model_says(model: Any, samples: Any, scheme: Any) -> None:
+    exact = {"float32": 1e-5, "int16x8": 0.002}
+    found = probabilities(convert(model, scheme, samples), samples[:10])
+    expected = model.predict(samples[:10], verbose=0)
+    assert np.abs(found - expected).max() < exact.get(scheme, 0.03)
+
+
+@pytest.mark.parametrize("scheme", RUNS)
+def test_the_device_computes_what_the_host_does(
+    model: Any, samples: Any, scheme: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{scheme}.tflite"
+    path.write_bytes(convert(model, scheme, samples))
+    profile = tinysim.run(path, "nano33ble", inputs=[samples[:1]])
+    assert profile.output_check.status == "exact"
+
+
+def test_integers_from_end_to_end(model: Any, samples: Any) -> None:
+    for scheme, dtype in (("int8", np.int8), ("int8_per_tensor", np.int8), ("int16x8", np.int16)):
+        interpreter = interpreted(convert(model, scheme, samples))
+        assert interpreter.get_input_details()[0]["dtype"] is dtype
+        assert interpreter.get_output_details()[0]["dtype"] is dtype
+
+
+def test_no_batch_normalization_is_left(model: Any, samples: Any, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert(model, "int8", samples))
+    kinds = [type(node.op).__name__ for node in read_model(path).nodes]
+    assert kinds == ["Conv2D", "DepthwiseConv2D", "Mean", "FullyConnected", "Softmax"]
+
+
+def test_weights_have_a_scale_a_channel_or_one(model: Any, samples: Any, tmp_path: Path) -> None:
+    counts = {}
+    schemes: tuple[Scheme, ...] = ("int8", "int8_per_tensor")
+    for scheme in schemes:
+        path = tmp_path / f"{scheme}.tflite"
+        path.write_bytes(convert(model, scheme, samples))
+        weights = [node.inputs[1] for node in read_model(path).nodes if len(node.inputs) == 3]
+        counts[scheme] = [len(tensor.quant.scale) for tensor in weights if tensor and tensor.quant]
+    assert counts == {"int8": [6, 6, 4], "int8_per_tensor": [1, 1, 1]}
+
+
+def test_calibration_is_chosen_by_the_seed() -> None:
+    pixels = np.arange(200, dtype=np.uint8).reshape(100, 2, 1, 1)
+    first = calibration_samples(pixels, 10, seed=1)
+    assert first.shape == (10, 2, 1, 1) and first.max() <= 1
+    assert np.array_equal(first, calibration_samples(pixels, 10, seed=1))
+    assert not np.array_equal(first, calibration_samples(pixels, 10, seed=2))
+    assert len(calibration_samples(pixels, 500, seed=1)) == 100
+
+
+def test_what_cannot_be_converted(model: Any, samples: Any) -> None:
+    with pytest.raises(RecipeError, match="no such scheme; one of"):
+        convert(model, "int4")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="ranges of activations are unknown; give samples"):
+        convert(model, "int8")
+    with pytest.raises(
+        RecipeError, match=r"have shape \(9, 10, 2\), the model takes \(10, 10, 2\)"
+    ):
+        convert(model, "int8", samples[:, 1:])
+    entry = keras.Input((4,))
+    odd = keras.Model(entry, keras.ops.fft((entry, entry))[0])
+    with pytest.raises(RecipeError, match="the converter refuses"):
+        convert(odd, "int8", np.zeros((2, 4), np.float32))
