@@ -9,8 +9,8 @@ from keras import layers
 
 
 def scaled_width(width: int, alpha: float, multiple: int = 1) -> int:
-    """Return a number of channels times a width factor, as a multiple of something, never none."""
-    return max(multiple, int(width * alpha / multiple + 0.5) * multiple)
+    """Return a number of channels times a factor, down to a multiple of something, never none."""
+    return max(multiple, int(width * alpha / multiple) * multiple)
 
 
 def rounded_width(width: float) -> int:
