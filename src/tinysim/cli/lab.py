@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from tinysim.cli.lab_data import data
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -37,3 +39,6 @@ def require_tensorflow() -> None:
 @app.callback()
 def _lab() -> None:
     """Let the group be there whatever is registered."""
+
+
+app.add_typer(data, name="data")
