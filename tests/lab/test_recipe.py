@@ -1,0 +1,177 @@
+"""Recipes: what is read, and everything that may be wrong with one, by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import fakes
+from tinysim.errors import RecipeError
+from tinysim.lab.recipe import Recipe
+from tinysim.lab.recipe_file import read_recipe
+
+
+@pytest.fixture(autouse=True)
+def stages(tmp_path: Path) -> Iterator[None]:
+    with fakes.installed(tmp_path / "fakes"):
+        yield
+
+
+def read(folder: Path, text: str, mode: str = "full") -> Recipe:
+    file = folder / "digits.toml"
+    file.write_text(text)
+    return read_recipe(file, mode)
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    """Return what is said of each line, without the file."""
+    with pytest.raises(RecipeError) as caught:
+        read(folder, text)
+    if "\n" not in caught.value.what:
+        return [f"{caught.value.where}: {caught.value.what}".removeprefix(f"{folder}/digits.toml:")]
+    _, *lines = caught.value.what.splitlines()
+    return [line.strip().removeprefix(f"{folder}/digits.toml:") for line in lines]
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    recipe = read(tmp_path, fakes.recipe_text())
+    assert (recipe.name, recipe.seed, recipe.repeats) == ("digits", 1, 2)
+    assert recipe.boards == ("nano33ble",)
+    assert (recipe.start.family, recipe.start.factors) == ("tiny", {"width": 2})
+    assert [(stage.name, stage.kind, stage.after) for stage in recipe.stages] == [
+        ("grow", "grow", -1),
+        ("int8", "freeze", 0),
+        ("more", "grow", 0),
+    ]
+    assert recipe.stages[0].settings.epochs == 3
+    assert recipe.stages[2].settings.epochs == 1
+    assert recipe.chain(2) == ("grow", "more")
+
+
+def test_small_overrides(tmp_path: Path) -> None:
+    recipe = read(tmp_path, fakes.recipe_text(), "small")
+    assert recipe.repeats == 1
+    assert (recipe.samples.train, recipe.samples.test) == (None, 5)
+    assert [getattr(stage.settings, "epochs", 0) for stage in recipe.stages] == [1, 0, 1]
+
+
+def test_settings_have_the_types_that_they_are_annotated_with(tmp_path: Path) -> None:
+    text = fakes.recipe_text().replace(
+        "epochs = 3", 'rate = 1\nhow = "slow"\nshares = [1, 0.5]\nfile = "x.npz"'
+    )
+    settings = read(tmp_path, text).stages[0].settings
+    assert (settings.rate, settings.how, settings.shares) == (1.0, "slow", (1.0, 0.5))
+    assert isinstance(settings.rate, float)
+    assert settings.file == tmp_path / "x.npz"
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = """\
+nmae = "x"
+boards = ["nano33bel"]
+repeats = 0
+seed = "one"
+optimize = "sized"
+
+[data]
+name = "noise"
+train = 1.5
+sise = 9
+
+[model]
+family = "tinny"
+
+[[stage]]
+kind = "grow"
+epoch = 3
+
+[[stage]]
+kind = "grow"
+epochs = 0
+
+[[stage]]
+kind = "freze"
+
+[[stage]]
+kind = "freeze"
+after = "nothing"
+
+[[stage]]
+kind = "grow"
+how = "fast"
+shares = 1
+rate = true
+
+[small]
+nothing = 1
+repeats = -1
+stage.grwo = { epochs = 1 }
+stage.freeze = { scheme = 8, kind = "grow" }
+"""
+    assert problems(tmp_path, text) == [
+        "1: nmae: unknown, did you mean name or tune?",
+        "2: boards[1]: no such board, did you mean nano33ble or nano33ble_arduino?",
+        "3: repeats: 0 is less than 1",
+        "4: seed: 'one' is not what is wanted: whole number",
+        "5: optimize: 'sized' is not known, did you mean size or speed?",
+        "9: data.train: 1.5 is not what is wanted: whole number",
+        "10: data.sise: unknown, did you mean size?",
+        "13: model.family: no such family, did you mean tiny?",
+        "17: stage[1].epoch: unknown, did you mean epochs?",
+        "19: stage[2]: 0 epochs: at least one",
+        "24: stage[3].kind: no such stage, did you mean freeze?",
+        "26: stage[4]: has no scheme, which freeze wants",
+        "28: stage[4].after: no earlier stage of the name 'nothing', known: freze, grow",
+        "32: stage[5].how: 'fast' is not known, known: quick, slow",
+        "33: stage[5].shares: 1 is no list",
+        "34: stage[5].rate: True is not what is wanted: number",
+        "37: small.nothing: unknown, did you mean rounding?",
+        "38: repeats: -1 is less than 1",
+        "39: small.stage.grwo: no such stage, did you mean grow?",
+        "40: small.stage.freeze.kind: what a stage is does not depend on the mode",
+        "40: stage[4].scheme: 8 is not what is wanted: text",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "1: boards: no board"),
+        ("", "1: data: give either name or path"),
+        ("", "1: model: give either family or path"),
+        ("", "1: nothing to do; write a [[stage]]"),
+        ("stage = 3", "1: stage: nothing to do"),
+        ("stage = [3]", "1: stage[1]: 3 is no table"),
+        ("boards = 3", "1: boards: 3 is no list"),
+        ("data = 3", "1: data: 3 is no table"),
+        ("small = 3", "1: small: 3 is no table"),
+        ("[small.data]\nname = 3", "2: data.name: 3 is not what is wanted: text"),
+        ('[model]\npath = "x.keras"', "2: model.path: "),
+        ('[model]\npath = "x.keras"\nfamily = "tiny"', "1: model: give either family or path"),
+        ('[[stage]]\nepochs = 1', "1: stage[1]: has no kind, known: freeze, grow"),
+    ],
+)  # fmt: skip
+def test_each_problem(tmp_path: Path, text: str, what: str) -> None:
+    assert any(line.startswith(what) for line in problems(tmp_path, text))
+
+
+def test_names_that_stand_for_several_stages(tmp_path: Path) -> None:
+    text = fakes.recipe_text().replace('name = "int8"', "").replace('name = "more"', "")
+    text += '\n[[stage]]\nkind = "grow"\nafter = "grow"'
+    assert problems(tmp_path, text) == [
+        "32: stage[4].after: several stages are called 'grow'; give them names"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"a = ", "not TOML: Invalid value"), (b"\xff", "not TOML"), (None, "cannot")],
+)
+def test_files_that_are_no_recipe(tmp_path: Path, content: bytes | None, what: str) -> None:
+    file = tmp_path / "x.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(RecipeError, match=what):
+        read_recipe(file)
