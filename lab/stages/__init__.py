@@ -13,12 +13,13 @@ The module's name is the ``kind``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from pkgutil import iter_modules
 
 from tinysim.lab.data import Dataset
+from tinysim.lab.state import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Context:
     """What a stage works with.
 
     ``folder`` is the stage's own. ``seed`` is different for every repeat. ``on_progress`` takes the
-    share that is done, 0 to 1, and a word on what is being done.
+    share that is done, 0 to 1, and a word on what is being done. ``earlier`` has what the stages
+    before have made, by their names; a stage that uses one names it in ``needs`` of its settings.
     """
 
     dataset: Dataset
@@ -34,6 +36,7 @@ class Context:
     seed: int
     boards: tuple[str, ...]
     on_progress: Callable[[float, str], None] = lambda share, what: None
+    earlier: Mapping[str, State] = field(default_factory=dict)
 
 
 def kinds() -> tuple[str, ...]:
