@@ -25,8 +25,8 @@ from tinysim import __version__
 
 #: Libraries that read models, or compute with what was read.
 _LIBRARIES = (
-    *("flatbuffers", "h5py", "jinja2", "keras", "numpy", "onnx", "onnxscript", "ortools"),
-    *("tensorflow", "tflite", "torch", "unicorn"),
+    *("ai-edge-quantizer", "flatbuffers", "h5py", "jinja2", "keras", "numpy", "onnx"),
+    *("onnxscript", "optuna", "ortools", "tensorflow", "tflite", "torch", "unicorn"),
 )
 _SUFFIXES = (".py", ".toml", ".h", ".c", ".j2", ".so")
 _PART = ".part-"
