@@ -68,3 +68,8 @@ class Recipe:
         if place < 0:
             return ()
         return (*self.chain(self.stages[place].after), self.stages[place].name)
+
+
+def needs(stage: Stage) -> tuple[str, ...]:
+    """Return the names of earlier stages that one uses besides that whose model it takes."""
+    return tuple(getattr(stage.settings, "needs", ()))

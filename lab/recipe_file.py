@@ -52,7 +52,7 @@ from tinysim.budget._choices import CHOICES, read_choices
 from tinysim.budget._limits import Problems, near
 from tinysim.errors import RecipeError
 from tinysim.lab import data, stages, zoo
-from tinysim.lab.recipe import MODES, Recipe, Samples, Stage, Start
+from tinysim.lab.recipe import MODES, Recipe, Samples, Stage, Start, needs
 from tinysim.lab.values import read_value
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
@@ -191,10 +191,17 @@ class _Reader:
         """Read ``[data]``."""
         _, *options = signature(data.load).parameters
         self.refuse_unknown(table, ("data",), ("name", "path", "train", "test", *options))
+        hints = get_type_hints(data.load)
         name = self.either(table, "data", "name")
+        if isinstance(name, str) and name not in data.NAMES:
+            self.problems.add(("data", "name"), f"no such samples, {near(name, data.NAMES)}")
         return Samples(
-            name=name if isinstance(name, str) else str(name or ""),
-            options={key: table[key] for key in options if key in table},
+            name=str(name or ""),
+            options={
+                key: self.value(table, key, ("data",), hints[key], None)
+                for key in options
+                if key in table
+            },
             train=self.value(table, "train", ("data",), int | None, None, least=1),
             test=self.value(table, "test", ("data",), int | None, None, least=1),
         )
@@ -224,7 +231,10 @@ class _Reader:
             return ()
         found: list[Stage] = []
         for i, row in enumerate(rows):
-            found.append(self.stage(self.problems.table(row, ("stage", i)), i, found))
+            stage = self.stage(self.problems.table(row, ("stage", i)), i, found)
+            for name in needs(stage):
+                self.one_of(name, found, ("stage", i))
+            found.append(stage)
         return tuple(found)
 
     def stage(self, row: Mapping[str, Any], place: int, earlier: Sequence[Stage]) -> Stage:
@@ -234,12 +244,8 @@ class _Reader:
         name = self.value(row, "name", path, str, kind)
         names = [stage.name for stage in earlier]
         after = self.value(row, "after", path, str | None, None)
-        if after is not None and after not in names:
-            what = f"no earlier stage of the name {after!r}, {near(after, sorted(set(names)))}"
-            self.problems.add((*path, "after"), what)
-        elif after is not None and names.count(after) > 1:
-            what = f"several stages are called {after!r}; give them names"
-            self.problems.add((*path, "after"), what)
+        if after is not None:
+            self.one_of(after, earlier, (*path, "after"))
         before = names.index(after) if after in names else place - 1
         if kind in stages.kinds():
             return Stage(name, kind, self.settings(row, kind, path), before)
@@ -248,6 +254,15 @@ class _Reader:
         elif "kind" not in row:
             self.problems.add(path, f"has no kind, {near('', stages.kinds())}")
         return Stage(name, kind, None, before)
+
+    def one_of(self, name: str, earlier: Sequence[Stage], path: _lines.Path) -> None:
+        """Note a name that is not that of a single earlier stage."""
+        names = [stage.name for stage in earlier]
+        if name not in names:
+            what = f"no earlier stage of the name {name!r}, {near(name, sorted(set(names)))}"
+            self.problems.add(path, what)
+        elif names.count(name) > 1:
+            self.problems.add(path, f"several stages are called {name!r}; give them names")
 
     def settings(self, row: Mapping[str, Any], kind: str, path: _lines.Path) -> Any:
         """Read the keys that a kind of stage has for itself."""

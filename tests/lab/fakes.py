@@ -8,7 +8,6 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -117,15 +116,16 @@ def installed(folder: Path) -> Iterator[None]:
     importlib.invalidate_caches()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "__path__", [str(folder / "stages")])
-        patch.setattr(zoo, "__path__", [str(folder / "zoo")])
+        patch.setattr(zoo, "__path__", [str(folder / "zoo"), *zoo.__path__])
         patch.setattr(data, "load", load, raising=False)
+        patch.setattr(data, "NAMES", ("noise",), raising=False)
         yield
     for name in MODULES:
         part, _, module = name.removesuffix(".py").partition("/")
         sys.modules.pop(f"tinysim.lab.{part}.{module}", None)
 
 
-def recipe_text(**changes: Any) -> str:
+def recipe_text() -> str:
     """Return a recipe of the fakes."""
     return """\
 boards = ["nano33ble"]
