@@ -1,0 +1,199 @@
+"""One repeat of a recipe: all stages one after the other, or what is left of them.
+
+A stage depends on nothing but its key: random numbers begin anew with each stage, so that it makes
+the same whether it runs right after the one before or a day later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tinysim.boards import load_board
+from tinysim.lab import data, stages, zoo
+from tinysim.lab.data import Dataset
+from tinysim.lab.measure import Row, measure
+from tinysim.lab.model_files import load_model, save_model, written_whole
+from tinysim.lab.progress import Clock
+from tinysim.lab.recipe import Recipe, needs
+from tinysim.lab.stages import Context
+from tinysim.lab.state import State
+from tinysim.lab.stored import key_from, load_state, save_state
+from tinysim.records import dumps, loads
+
+#: The place of the model that a recipe starts with, and what tables call it.
+START, START_NAME = -1, "model"
+_ROW = "row.json"
+
+
+def steps(recipe: Recipe) -> list[str]:
+    """Return what is done in a repeat, in order."""
+    return [
+        step
+        for place in range(START, len(recipe.stages))
+        for step in (name_of(recipe, place), f"measuring {name_of(recipe, place)}")
+        if step == name_of(recipe, place) or is_measured(recipe, place)
+    ]
+
+
+def name_of(recipe: Recipe, place: int) -> str:
+    """Return what a stage is called."""
+    return START_NAME if place == START else recipe.stages[place].name
+
+
+def is_measured(recipe: Recipe, place: int) -> bool:
+    """Whether a stage has a row: all but a model that has learned nothing yet."""
+    return place != START or recipe.start.path is not None
+
+
+def follow(recipe: Recipe, out: Path, repeat: int, clock: Clock) -> tuple[Row, ...]:
+    """Do all stages once."""
+    return _Repeat(recipe, out / str(repeat + 1), repeat, clock).rows()
+
+
+class _Repeat:
+    """The states of all stages so far, by place."""
+
+    def __init__(self, recipe: Recipe, folder: Path, repeat: int, clock: Clock) -> None:
+        self.recipe, self.folder, self.repeat, self.clock = recipe, folder, repeat, clock
+        self.seed = recipe.seed + repeat
+        self.dataset = _samples(recipe)
+        boards = [(name, load_board(name).sha256) for name in recipe.boards]
+        self.common = (self.seed, _digest(self.dataset), boards)
+        self.states: dict[int, State] = {}
+
+    def rows(self) -> tuple[Row, ...]:
+        """Follow the recipe."""
+        found = []
+        for place in range(START, len(self.recipe.stages)):
+            self.states[place] = self.state(place)
+            if is_measured(self.recipe, place):
+                found.append(self.row(place))
+        return tuple(found)
+
+    def state(self, place: int) -> State:
+        """Return what a stage makes, or made when it was last run."""
+        self.clock.begin()
+        key, folder = self.key(place), self.place(place)
+        if found := load_state(folder, key):
+            self.clock.end(found[1])
+            return found[0]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _begin_anew(self.seed)
+        begun_s = time.monotonic()
+        state = self.started(folder) if place == START else self.done(place, folder)
+        save_state(folder, key, time.monotonic() - begun_s, state)
+        self.clock.end()
+        return state
+
+    def started(self, folder: Path) -> State:
+        """Make the model that the recipe starts with."""
+        start, dataset = self.recipe.start, self.dataset
+        if start.path is not None:
+            model = load_model(start.path)
+        else:
+            assert start.family is not None
+            shape, classes = dataset.input_shape, len(dataset.classes)
+            model = zoo.build(start.family, shape, classes, **start.factors or {})
+        return State(save_model(model, folder / "model.keras"))
+
+    def done(self, place: int, folder: Path) -> State:
+        """Run a stage."""
+        stage = self.recipe.stages[place]
+        context = Context(
+            dataset=self.dataset,
+            folder=folder,
+            seed=self.seed,
+            boards=self.recipe.boards,
+            on_progress=self.clock.tell,
+            earlier=self.needed(place),
+        )
+        run = import_module(f"{stages.__name__}.{stage.kind}").run
+        state: State = run(stage.settings, context, self.states[stage.after])
+        return state
+
+    def needed(self, place: int) -> dict[str, State]:
+        """Return the earlier states that a stage uses besides the one that it takes."""
+        names = [stage.name for stage in self.recipe.stages[:place]]
+        return {name: self.states[names.index(name)] for name in needs(self.recipe.stages[place])}
+
+    def row(self, place: int) -> Row:
+        """Return what a state costs, or was found to cost when it was last measured."""
+        self.clock.begin()
+        recipe, state, folder = self.recipe, self.states[place], self.place(place)
+        chain = (START_NAME, *recipe.chain(place))
+        key = key_from(state, state.notes, chain, recipe.choices, *self.common)
+        with suppress(OSError, ValueError):
+            stored = loads(_Stored, (folder / _ROW).read_bytes())
+            if stored.key == key:
+                self.clock.end(stored.seconds)
+                return stored.row
+        _begin_anew(self.seed)
+        begun_s = time.monotonic()
+        row = measure(
+            state,
+            self.dataset,
+            recipe.boards,
+            folder,
+            chain=chain,
+            repeat=self.repeat,
+            choices=recipe.choices,
+            on_progress=self.clock.tell,
+        )
+        with written_whole(folder / _ROW) as part:
+            part.write_bytes(dumps(_Stored(key, time.monotonic() - begun_s, row)))
+        self.clock.end()
+        return row
+
+    def key(self, place: int) -> str:
+        """Return a hash of everything that a state follows from."""
+        if place == START:
+            return key_from(None, self.recipe.start, *self.common)
+        stage = self.recipe.stages[place]
+        others = [(name, key_from(state)) for name, state in self.needed(place).items()]
+        return key_from(self.states[stage.after], stage.kind, stage.settings, others, *self.common)
+
+    def place(self, place: int) -> Path:
+        """Return the folder of a stage."""
+        kind = START_NAME if place == START else self.recipe.stages[place].kind
+        return self.folder / f"{place + 1:02}-{kind}"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is in a ``row.json``."""
+
+    key: str
+    seconds: float
+    row: Row
+
+
+def _samples(recipe: Recipe) -> Dataset:
+    """Return the samples that a recipe asks for."""
+    samples = recipe.samples
+    found = data.load(samples.name, **samples.options)
+    return found.head(samples.train or len(found.x_train), samples.test or len(found.x_test))
+
+
+def _digest(dataset: Dataset) -> str:
+    digest = hashlib.sha256(repr(dataset.classes).encode())
+    for array in (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _begin_anew(seed: int) -> None:
+    """Forget what earlier stages have left behind in Keras: random numbers and names of layers."""
+    import keras
+    import tensorflow as tf
+
+    keras.backend.clear_session(free_memory=False)  # of names; memory is Python's to free
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,140 @@
+"""Follows recipes: repeats times stages, each in a folder of its own and measured, then a table.
+
+``<out>/<repeat>/<NN-kind>/`` holds what a stage has made and what it costs. Whenever a run is
+killed, the next one takes what is whole as it is, does the rest, and ends with the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tinysim.check.workers import work_on
+from tinysim.errors import OutputError, RecipeError, TinysimError
+from tinysim.lab.measure import Row
+from tinysim.lab.progress import Clock, Progress
+from tinysim.lab.recipe import Recipe
+from tinysim.lab.repeat import follow, steps
+
+#: What makes a folder ours: others, if there is anything in them, are left alone.
+MARK = ".tinysim-lab"
+
+OnProgress = Callable[[Progress], None]
+
+
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    jobs: int = 1,
+    on_progress: OnProgress = lambda progress: None,
+) -> tuple[Row, ...]:
+    """Do what a recipe says, or what is left of it.
+
+    Parameters
+    ----------
+    recipe
+        See ``tinysim.lab.recipe_file.read_recipe``.
+    out
+        A folder for all that is made: a new or empty one, or that of an earlier run.
+    jobs
+        How many repeats are done at the same time, each by a process of its own.
+    on_progress
+        Called as the work goes on.
+
+    Returns
+    -------
+    tuple of Row
+        A row for each stage of each repeat. The same recipe gives the same rows on one machine.
+
+    Raises
+    ------
+    TinysimError
+        If a stage cannot be done; what came before it is kept.
+    """
+    with _owned(out):
+        if jobs == 1 or recipe.repeats == 1:
+            clock = Clock(steps(recipe), recipe.repeats, on_progress)
+            found = [follow(recipe, out, repeat, clock) for repeat in range(recipe.repeats)]
+        else:
+            found = _side_by_side(recipe, out, jobs, on_progress)
+    return tuple(row for rows in found for row in rows)
+
+
+def _side_by_side(
+    recipe: Recipe, out: Path, jobs: int, on_progress: OnProgress
+) -> list[tuple[Row, ...]]:
+    """Do several repeats at the same time; an error waits for the other repeats to end."""
+    clock = Clock(["repeat"], recipe.repeats, on_progress)
+    clock.begin()
+    tasks = [_Task(recipe, out, repeat) for repeat in range(recipe.repeats)]
+    answers = work_on(tasks, _answer, jobs, _died, lambda answer: clock.end())
+    found = []
+    for answer in answers:
+        if isinstance(answer, TinysimError):
+            raise answer
+        found.append(answer)
+    return found
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One repeat, for another process."""
+
+    recipe: Recipe
+    out: Path
+    repeat: int
+
+
+def _answer(task: _Task) -> tuple[Row, ...] | TinysimError:
+    clock = Clock(steps(task.recipe), 1, lambda progress: None)
+    try:
+        return follow(task.recipe, task.out, task.repeat, clock)
+    except TinysimError as error:
+        return error
+
+
+def _died(task: _Task, exit_code: int) -> tuple[Row, ...] | TinysimError:
+    return RecipeError(
+        f"its process ended with {exit_code}",
+        where=f"{task.recipe.file}: repeat {task.repeat + 1}",
+        fix="run it again, with --jobs 1 if memory is short; what is whole is kept",
+    )
+
+
+@contextmanager
+def _owned(out: Path) -> Iterator[None]:
+    """Make the folder, or take one that is ours, and keep other runs away from it meanwhile."""
+    mark = out / MARK
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_of_others = not mark.exists() and any(out.iterdir())
+        stream = None if is_of_others else mark.open("w")
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error), where=str(out), fix="give a folder that can be written"
+        ) from error
+    if stream is None:
+        raise OutputError("holds other files", where=str(out), fix="give a new folder with --out")
+    with stream:
+        if not _locked(stream):
+            raise OutputError(
+                "another run is at work in it", where=str(out), fix="wait, or give another --out"
+            )
+        yield
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Lock a file until it is closed, however the process ends; where the system can do that."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
