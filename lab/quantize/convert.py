@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 #: ``dynamic``: int8 weights, activations quantized while it runs. ``weight_only``: int8 weights,
 #: computed with in floats. ``int8``: integers everywhere, a scale for each channel of the weights.
 #: ``int8_per_tensor``: one scale for a layer's weights. ``int16x8``: activations of 16 bits.
+#: ``uint8``: affine with a zero point for the weights, too (see ``affine``).
 Scheme = Literal[
-    "float32", "float16", "dynamic", "weight_only", "int8", "int8_per_tensor", "int16x8"
+    "float32", "float16", "dynamic", "weight_only", "int8", "int8_per_tensor", "int16x8", "uint8"
 ]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 #: Schemes that compute with integers, and so must know the ranges of activations.
-INTEGER = ("int8", "int8_per_tensor", "int16x8")
+INTEGER = ("int8", "int8_per_tensor", "int16x8", "uint8")
 
 
 def calibration_samples(samples: NDArray[Any], count: int, seed: int) -> NDArray[np.float32]:
@@ -67,6 +68,10 @@ def convert(
     _check(model, scheme, calibration)
     if scheme == "weight_only":
         return _weight_only(convert(model, "float32"))
+    if scheme == "uint8":
+        from tinysim.lab.quantize.affine import as_uint8
+
+        return as_uint8(convert(model, "int8_per_tensor", calibration), convert(model, "float32"))
     try:
         with _quiet():
             content: bytes = _converter(model, scheme, calibration).convert()

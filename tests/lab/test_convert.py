@@ -14,7 +14,9 @@ import tensorflow as tf
 
 import tinysim
 from tinysim.compiler.readers import read_model
+from tinysim.compiler.reference import run_reference
 from tinysim.errors import RecipeError
+from tinysim.lab.quantize.affine import Affine
 from tinysim.lab.quantize.convert import SCHEMES, Scheme, calibration_samples, convert
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -22,7 +24,7 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 
 SHAPE = (10, 10, 2)
 #: Formats that tinysim's reader takes.
-RUNS = ("float32", "dynamic", "int8", "int8_per_tensor", "int16x8")
+RUNS = ("float32", "dynamic", "int8", "int8_per_tensor", "int16x8", "uint8")
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +92,17 @@ def test_the_device_computes_what_the_host_does(
 ) -> None:
     path = tmp_path / f"{scheme}.tflite"
     path.write_bytes(convert(model, scheme, samples))
-    profile = tinysim.run(path, "nano33ble", inputs=[samples[:1]])
+    entry = samples[:1]
+    if scheme == "uint8":
+        quant = read_model(path).inputs[0]
+        entry = Affine(quant.scale, quant.zero_point).quantize(entry)
+    profile = tinysim.run(path, "nano33ble", inputs=[entry])
     assert profile.output_check.status == "exact"
 
 
 def test_integers_from_end_to_end(model: Any, samples: Any) -> None:
-    for scheme, dtype in (("int8", np.int8), ("int8_per_tensor", np.int8), ("int16x8", np.int16)):
+    expected: dict[Scheme, Any] = {"int8": np.int8, "int16x8": np.int16, "uint8": np.uint8}
+    for scheme, dtype in expected.items():
         interpreter = interpreted(convert(model, scheme, samples))
         assert interpreter.get_input_details()[0]["dtype"] is dtype
         assert interpreter.get_output_details()[0]["dtype"] is dtype
@@ -117,6 +124,48 @@ def test_weights_have_a_scale_a_channel_or_one(model: Any, samples: Any, tmp_pat
         weights = [node.inputs[1] for node in read_model(path).nodes if len(node.inputs) == 3]
         counts[scheme] = [len(tensor.quant.scale) for tensor in weights if tensor and tensor.quant]
     assert counts == {"int8": [6, 6, 4], "int8_per_tensor": [1, 1, 1]}
+
+
+def test_affine_numbers_are_those_of_the_study() -> None:
+    random = np.random.default_rng(3)
+    for low, high in ((-1.0, 3.0), (0.2, 5.0), (-4.0, -1.0), (0.0, 0.0)):
+        data = random.uniform(low, high, 1000)
+        affine = Affine.of(data)
+        scale = (max(high, 0) - min(low, 0)) / 255 or 1
+        assert affine.scale == pytest.approx(scale, rel=0.01)
+        assert 0 <= affine.zero_point <= 255
+        quantized = affine.quantize(data)
+        for real, number in zip(data, quantized, strict=True):
+            nearest = int(np.floor(real / affine.scale + 0.5)) + affine.zero_point
+            assert number == min(max(nearest, 0), 255)
+        assert np.abs(affine.dequantize(quantized) - data).max() <= 0.501 * affine.scale + 1e-12
+        assert affine.dequantize(affine.quantize(np.zeros(1))) == 0
+    wide = Affine(0.1, 100).quantize(np.array([-1e9, 1e9]))
+    assert wide.tolist() == [0, 255]
+
+
+def test_affine_weights_have_zero_points(model: Any, samples: Any) -> None:
+    content = convert(model, "uint8", samples)
+    details = {d["index"]: d for d in interpreted(content).get_tensor_details()}
+    dense = model.get_layer("logits").kernel.numpy()
+    affine = Affine.of(dense)
+    (found,) = [d for d in details.values() if tuple(d["shape"]) == dense.shape[::-1]]
+    assert found["dtype"] is np.uint8
+    assert found["quantization"] == pytest.approx((affine.scale, affine.zero_point))
+
+
+def test_uint8_runs_as_tflite_runs_it(model: Any, samples: Any, tmp_path: Path) -> None:
+    content = convert(model, "uint8", samples)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    graph = read_model(path)
+    affine = Affine(graph.inputs[0].scale, graph.inputs[0].zero_point)
+    host = [
+        run_reference(graph, (affine.quantize(sample[None]),))[0][0] / 256
+        for sample in samples[:10]
+    ]
+    # Its softmax is in floats, ours in integers: a step apart, at most.
+    assert np.abs(np.array(host) - probabilities(content, samples[:10])).max() <= 1 / 256
 
 
 def test_calibration_is_chosen_by_the_seed() -> None:
