@@ -38,6 +38,9 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 #: Schemes that compute with integers, and so must know the ranges of activations.
 INTEGER = ("int8", "int8_per_tensor", "int16x8", "uint8")
 
+#: TFLite's number of the type.
+_FLOAT32 = 0
+
 
 def calibration_samples(samples: NDArray[Any], count: int, seed: int) -> NDArray[np.float32]:
     """Return ``count`` of the samples, chosen by the seed, as models take them; all if fewer."""
@@ -53,7 +56,8 @@ def convert(
     Parameters
     ----------
     model
-        With one input. Fake quantization in it (see ``qat``) sets the ranges that it names.
+        With one input. One with fake quantization (see ``qat``) has the ranges that it was trained
+        with, and needs no calibration.
     scheme
         One of ``SCHEMES``. The integer ones take and give integers.
     calibration
@@ -65,7 +69,12 @@ def convert(
     RecipeError
         If there is no such scheme, no calibration where one is needed, or the converter refuses.
     """
+    from tinysim.lab.quantize.qat import deployable, is_fake_quantized
+
     _check(model, scheme, calibration)
+    if is_fake_quantized(model):
+        _check_ranges(model, scheme)
+        model, calibration = deployable(model), None
     if scheme == "weight_only":
         return _weight_only(convert(model, "float32"))
     if scheme == "uint8":
@@ -81,10 +90,18 @@ def convert(
             where=f"model {model.name!r} as {scheme}",
             fix="use layers that TFLite has, or another scheme",
         ) from error
+    if scheme in INTEGER and (floats := _float_results(content)):
+        raise RecipeError(
+            f"{len(floats)} results stay floats, the first is {floats[0]!r}",
+            where=f"model {model.name!r} as {scheme}",
+            fix="take built-in layers that TFLite has one operator for",
+        )
     return content
 
 
 def _check(model: keras.Model, scheme: str, calibration: NDArray[np.float32] | None) -> None:
+    from tinysim.lab.quantize.qat import is_fake_quantized
+
     where = f"model {model.name!r} as {scheme}"
     if scheme not in SCHEMES:
         raise RecipeError("there is no such scheme", where=where, fix=f"one of {SCHEMES}")
@@ -92,7 +109,7 @@ def _check(model: keras.Model, scheme: str, calibration: NDArray[np.float32] | N
         raise RecipeError(
             f"it has {len(model.inputs)} inputs", where=where, fix="give a model with one input"
         )
-    if scheme not in INTEGER:
+    if scheme not in INTEGER or is_fake_quantized(model):
         return
     shape = tuple(model.inputs[0].shape[1:])
     if calibration is None or not len(calibration):
@@ -104,6 +121,18 @@ def _check(model: keras.Model, scheme: str, calibration: NDArray[np.float32] | N
             f"samples for calibration have shape {calibration.shape[1:]}, the model takes {shape}",
             where=where,
             fix="give samples as the model takes them",
+        )
+
+
+def _check_ranges(model: keras.Model, scheme: str) -> None:
+    from tinysim.lab.quantize.qat import is_per_channel
+
+    wanted = "int8" if is_per_channel(model) else "int8_per_tensor"
+    if scheme != wanted:
+        raise RecipeError(
+            "it was trained for another scheme",
+            where=f"model {model.name!r} as {scheme}",
+            fix=f"convert it to {wanted}",
         )
 
 
@@ -122,20 +151,28 @@ def _converter(model: keras.Model, scheme: str, calibration: NDArray[np.float32]
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if scheme in INTEGER:
-        assert calibration is not None
-        wide, samples = scheme == "int16x8", calibration
-        sets = tf.lite.OpsSet
+        dtype = tf.int16 if scheme == "int16x8" else tf.int8
+        converter.inference_input_type = converter.inference_output_type = dtype
+        # No public option says so.
+        converter._experimental_disable_per_channel = scheme == "int8_per_tensor"
+    if calibration is not None and scheme in INTEGER:
+        sets, samples = tf.lite.OpsSet, calibration
         converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
         converter.target_spec.supported_ops = [
             sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            if wide
+            if scheme == "int16x8"
             else sets.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type = tf.int16 if wide else tf.int8
-        converter.inference_output_type = tf.int16 if wide else tf.int8
-        # No public option says so.
-        converter._experimental_disable_per_channel = scheme == "int8_per_tensor"
     return converter
+
+
+def _float_results(content: bytes) -> tuple[str, ...]:
+    """Return the names of what is computed in floats."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    graph = flatbuffer_utils.convert_bytearray_to_object(content).subgraphs[0]
+    results = (graph.tensors[index] for node in graph.operators for index in node.outputs)
+    return tuple(tensor.name.decode() for tensor in results if tensor.type == _FLOAT32)
 
 
 def _weight_only(content: bytes) -> bytes:

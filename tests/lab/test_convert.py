@@ -10,17 +10,14 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="tensorflow is not here: the lab is not tested")
 import keras
-import tensorflow as tf
 
 import tinysim
+from tests.lab.interpreted import interpreted, probabilities
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
 from tinysim.errors import RecipeError
 from tinysim.lab.quantize.affine import Affine
 from tinysim.lab.quantize.convert import SCHEMES, Scheme, calibration_samples, convert
-
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
 
 SHAPE = (10, 10, 2)
 #: Formats that tinysim's reader takes.
@@ -50,32 +47,6 @@ def model() -> Any:
 @pytest.fixture(scope="module")
 def samples() -> Any:
     return np.random.default_rng(2).uniform(0, 1, (40, *SHAPE)).astype(np.float32)
-
-
-def interpreted(content: bytes) -> Any:
-    """TFLite's own interpreter of the file."""
-    with pytest.warns(UserWarning, match="deprecated"):
-        interpreter = tf.lite.Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def probabilities(content: bytes, samples: Any) -> Any:
-    """What TFLite's interpreter makes of samples, as real numbers."""
-    interpreter = interpreted(content)
-    (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
-    found = []
-    for sample in samples:
-        scale, zero_point = into["quantization"]
-        if scale:
-            limits = np.iinfo(into["dtype"])
-            sample = np.clip(np.round(sample / scale) + zero_point, limits.min, limits.max)
-        interpreter.set_tensor(into["index"], sample[None].astype(into["dtype"]))
-        interpreter.invoke()
-        scale, zero_point = out["quantization"]
-        value = interpreter.get_tensor(out["index"])[0].astype(np.float64)
-        found.append((value - zero_point) * scale if scale else value)
-    return np.array(found)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
