@@ -116,8 +116,20 @@ def deployable(model: keras.Model) -> keras.Model:
     turns a dense layer's weights round; but it finds the same by itself, in weights that are
     rounded already.
     """
-    if not is_per_channel(model):
-        return model
+    return _with_plain_weights(model) if is_per_channel(model) else model
+
+
+def as_floats(model: keras.Model) -> keras.Model:
+    """Return a fake-quantized model without any rounding, to compare with."""
+    made = _with_plain_weights(model, keeps_ranges=False)
+    for layer in made.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return made
+
+
+def _with_plain_weights(model: keras.Model, keeps_ranges: bool = True) -> keras.Model:
+    """Return a model of plain layers with weights that are rounded already."""
 
     def clone(layer: Any) -> Any:
         config = layer.get_config()
@@ -126,13 +138,18 @@ def deployable(model: keras.Model) -> keras.Model:
             return _PLAIN[type(layer)].from_config(config)
         return type(layer).from_config(config)
 
-    made = keras.models.clone_model(model, clone_function=clone)
-    for layer in model.layers:
-        if type(layer) in _PLAIN:
-            weights = [layer.rounded_kernel().numpy(), layer.bias.numpy()]
-            made.get_layer(layer.name).set_weights(weights)
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(layer, Range) and not keeps_ranges:
+            return arguments[0]
+        return layer(*arguments, **options)
+
+    made = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for layer in made.layers:
+        source = model.get_layer(layer.name)
+        if type(source) in _PLAIN:
+            layer.set_weights([source.rounded_kernel().numpy(), source.bias.numpy()])
         elif layer.weights:
-            made.get_layer(layer.name).set_weights(layer.get_weights())
+            layer.set_weights(source.get_weights())
     return made
 
 
