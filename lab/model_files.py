@@ -31,7 +31,9 @@ def load_model(path: Path) -> keras.Model:
     """
     import keras
 
-    import tinysim.lab.zoo.layers  # noqa: F401 - registers them: a family's file may hold some
+    # These register their layers, which a file may hold.
+    import tinysim.lab.quantize.layers
+    import tinysim.lab.zoo.layers  # noqa: F401
 
     try:
         model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
