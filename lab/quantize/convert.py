@@ -105,9 +105,11 @@ def _check(model: keras.Model, scheme: str, calibration: NDArray[np.float32] | N
     where = f"model {model.name!r} as {scheme}"
     if scheme not in SCHEMES:
         raise RecipeError("there is no such scheme", where=where, fix=f"one of {SCHEMES}")
-    if len(model.inputs) != 1:
+    if len(model.inputs or ()) != 1:
         raise RecipeError(
-            f"it has {len(model.inputs)} inputs", where=where, fix="give a model with one input"
+            f"it has {len(model.inputs or ())} inputs",
+            where=where,
+            fix="give a model with one input",
         )
     if scheme not in INTEGER or is_fake_quantized(model):
         return

@@ -19,6 +19,8 @@ from tinysim.errors import RecipeError
 #: Layers whose weights are quantized.
 WEIGHTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
+_FIX = "train without fake quantization, and quantize after training"
+
 
 def folded(model: keras.Model) -> keras.Model:
     """Return a model of weights with biases that computes the same.
@@ -30,19 +32,27 @@ def folded(model: keras.Model) -> keras.Model:
     RecipeError
         If it holds layers that cannot be quantized; lists all of them.
     """
-    model = keras.Model(model.input, model.output, name=model.name)
+    model = _one_to_one(model)
     followers = consumers(model)
     if problems := list(_problems(model, followers)):
-        raise RecipeError(
-            "; ".join(problems),
-            where=f"model {model.name!r}",
-            fix="train without fake quantization, and quantize after training",
-        )
+        raise RecipeError("; ".join(problems), where=f"model {model.name!r}", fix=_FIX)
     made = keras.models.clone_model(model, clone_function=_plain, call_function=_called)
     for layer in _weighted(model):
         norm = _norm_after(layer, followers)
         made.get_layer(layer.name).set_weights(_folded_weights(layer, norm))
     return made
+
+
+def _one_to_one(model: keras.Model) -> keras.Model:
+    """Return a model as a functional one."""
+    inputs, outputs = list(model.inputs or ()), list(model.outputs or ())
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise RecipeError(
+            f"it has {len(inputs)} inputs and {len(outputs)} outputs that Keras knows of, not one",
+            where=f"model {model.name!r}",
+            fix=_FIX,
+        )
+    return keras.Model(inputs[0], outputs[0], name=model.name)
 
 
 def consumers(model: keras.Model) -> Mapping[str, tuple[Any, ...]]:

@@ -42,6 +42,10 @@ class Range(layers.Layer):  # type: ignore[misc, unused-ignore]
             name="maximum", initializer="ones", constraint=_NotBelow(_LEAST_WIDTH), **options
         )
 
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+        """Return what of the input stays: its shape; Keras takes some products for sparse."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
     def set_range(self, least: float, most: float) -> None:
         """Set the range; it always holds 0."""
         self.minimum.assign(min(least, 0.0))

@@ -75,12 +75,12 @@ def fake_quantized(
 
     entries: dict[str, Any] = {}
 
-    def entered(tensor: Any) -> Any:
-        origin = tensor._keras_history.operation
+    def entered(argument: Any) -> Any:
+        origin = getattr(getattr(argument, "_keras_history", None), "operation", None)
         if not isinstance(origin, layers.InputLayer):
-            return tensor
+            return argument
         if origin.name not in entries:
-            entries[origin.name] = Range(learned, name=f"{origin.name}_range")(tensor)
+            entries[origin.name] = Range(learned, name=f"{origin.name}_range")(argument)
         return entries[origin.name]
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
@@ -187,7 +187,7 @@ def _is_rectifier(operation: Any) -> bool:
 
 def _activation(operation: Any) -> str | None:
     """Return the name of what an activation layer computes."""
-    return operation.activation.__name__ if isinstance(operation, layers.Activation) else None
+    return getattr(getattr(operation, "activation", None), "__name__", None)
 
 
 def _hard_swish_insides(model: keras.Model) -> Iterator[str]:

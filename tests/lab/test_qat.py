@@ -190,6 +190,26 @@ def test_everything_becomes_integers(dataset: Dataset, tmp_path: Path) -> None:
     assert profile.output_check.status == "exact"
 
 
+def test_models_of_operations_and_of_a_sequence(dataset: Dataset, tmp_path: Path) -> None:
+    x = entry = keras.Input(SHAPE)
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(keras.ops.relu(x + y) * 0.5)
+    written = keras.Model(entry, layers.Dense(3, activation="softmax")(x), name="written")
+    listed = keras.Sequential(
+        [
+            *(keras.Input(SHAPE), layers.Conv2D(2, 3), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.Flatten(), layers.Dense(3), layers.Softmax()),
+        ],
+        name="listed",
+    )
+    for model in (written, listed):
+        made = fake_quantized(model, dataset.x_train[:64])
+        expected = model.predict(dataset.x_test[:50], verbose=0)
+        assert np.abs(made.predict(dataset.x_test[:50], verbose=0) - expected).max() < 0.02
+        found = probabilities(converted(made, tmp_path).read_bytes(), dataset.x_test[:50])
+        assert np.abs(found - expected).max() < 0.02
+
+
 NAMED = ("resnet", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "shufflenet_v2")
 
 
@@ -241,6 +261,9 @@ def test_what_cannot_be_trained_so(trained: Any, dataset: Dataset) -> None:
     odd = layers.Conv1D(2, 3, name="line")(odd)
     with pytest.raises(RecipeError, match=r"'early' .* follows no .*; layer 'line' \(Conv1D\) has"):
         fake_quantized(keras.Model(entry, odd), samples)
+    pair = keras.Model(entry, [entry, layers.Flatten()(entry)])
+    with pytest.raises(RecipeError, match="1 inputs and 2 outputs"):
+        fake_quantized(pair, samples)
     with pytest.raises(RecipeError, match="no samples for calibration"):
         fake_quantized(trained, samples[:0])
     with pytest.raises(RecipeError, match="another scheme; convert it to int8"):
