@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "lab": {
         *("api", "arrays", "boards", "budget", "cache", "check", "compiler", "errors"),
-        *("records", "report", "simulator"),
+        *("firmware", "kernels", "records", "report", "simulator"),
     },
     "pytest_plugin": {"baseline", "budget", "errors", "report", "simulator"},
     "cli": {
