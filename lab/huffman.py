@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
+#: A decoder that fills a window of 32 bits by bytes always has as many.
+LONGEST_WORD_BITS = 24
 #: Values that are written at a time: each bit takes some bytes meanwhile.
 _CHUNK = 2**16
 
@@ -21,8 +23,18 @@ _CHUNK = 2**16
 def code_lengths(counts: Integers) -> Integers:
     """Return the length of each symbol's word; 0 for symbols that do not occur.
 
-    A lone symbol takes a word of one bit.
+    A lone symbol takes a word of one bit. Words that would be too long get shorter at the cost of
+    others.
     """
+    lengths = _shortest(counts)
+    while lengths.max() > LONGEST_WORD_BITS:
+        counts = (counts + 1) // 2
+        lengths = _shortest(counts)
+    return lengths
+
+
+def _shortest(counts: Integers) -> Integers:
+    """Return the lengths that Huffman's method finds."""
     heap = [(int(count), symbol, [symbol]) for symbol, count in enumerate(counts) if count]
     lengths = np.zeros(len(counts), np.int64)
     if len(heap) == 1:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from tinysim.lab.huffman import BitReader, BitWriter, Decoder, code_lengths, code_words
+from tinysim.lab.huffman import (
+    LONGEST_WORD_BITS,
+    BitReader,
+    BitWriter,
+    Decoder,
+    code_lengths,
+    code_words,
+)
 from tinysim.lab.stored_size import decode, encode
 
 #: Every pattern of 32 bits: infinities, negative zero and what is no number as well.
@@ -69,6 +76,15 @@ def test_words_are_read_as_the_symbols_they_were_written_for(
     writer.put(code_words(lengths)[chosen], lengths[chosen])
     reader, code = BitReader(writer.to_bytes()), Decoder.of(lengths)
     assert [reader.symbol(code) for _ in symbols] == symbols
+
+
+def test_no_word_is_longer_than_decoders_take() -> None:
+    fibonacci = [1, 1]
+    while len(fibonacci) < 40:
+        fibonacci.append(sum(fibonacci[-2:]))
+    lengths = code_lengths(np.array(fibonacci))
+    assert lengths.max() <= LONGEST_WORD_BITS
+    assert (0.5**lengths).sum() == 1
 
 
 def test_bits_that_are_no_word_are_refused() -> None:
