@@ -67,6 +67,8 @@ class Row:
     ----------
     chain
         The names of the stages that led to it, itself the last.
+    is_converted
+        Whether a stage has made a ``.tflite`` of it; it runs as floats otherwise.
     parameters, nonzero_parameters
         Of the Keras model, moving averages of batch normalization among them; None if there is
         only a ``.tflite``.
@@ -85,6 +87,7 @@ class Row:
     repeat: int
     chain: tuple[str, ...]
     notes: Mapping[str, str]
+    is_converted: bool
     parameters: int | None
     nonzero_parameters: int | None
     float32_bytes: int | None
@@ -159,6 +162,7 @@ def measure(
         repeat=repeat,
         chain=chain,
         notes=dict(state.notes),
+        is_converted=state.tflite is not None,
         parameters=parameters and parameters[0],
         nonzero_parameters=parameters and parameters[1],
         float32_bytes=parameters and parameters[0] * _FLOAT_BYTES,

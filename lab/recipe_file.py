@@ -58,6 +58,9 @@ from tinysim.lab.values import read_value
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
 STAGE_KEYS = ("kind", "name", "after")
 _TOP_KEYS = ("name", "seed", "repeats", "boards", "data", "model", "stage", "small", *CHOICES)
+#: Of [data] and [model]: what says which one is meant. One in [small] stands without the options
+#: of the other, but for what goes with all samples.
+_EITHER, _PARTS = ("name", "family", "path"), ("train", "test")
 _SMALL_KEYS = tuple(key for key in _TOP_KEYS if key not in ("name", "small"))
 
 
@@ -149,6 +152,9 @@ def _override(
         if of[1:2] == ("stage",) and key in STAGE_KEYS:
             problems.add((*of, key), "what a stage is does not depend on the mode")
         elif isinstance(table, dict):
+            for other in [*table] if to and key in _EITHER else ():
+                if other not in _PARTS and (*to, other) not in moved:
+                    del table[other]
             table[key] = value
             moved[(*to, key)] = (*of, key)
 

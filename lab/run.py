@@ -6,7 +6,7 @@ killed, the next one takes what is whole as it is, does the rest, and ends with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,13 @@ from typing import IO
 
 from tinysim.check.workers import work_on
 from tinysim.errors import OutputError, RecipeError, TinysimError
+from tinysim.lab.charts import charts
 from tinysim.lab.measure import Row
+from tinysim.lab.model_files import written_whole
 from tinysim.lab.progress import Clock, Progress
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.repeat import follow, steps
+from tinysim.lab.table import FORMATS, ROWS, to_json
 
 #: What makes a folder ours: others, if there is anything in them, are left alone.
 MARK = ".tinysim-lab"
@@ -32,7 +35,7 @@ def run(
     jobs: int = 1,
     on_progress: OnProgress = lambda progress: None,
 ) -> tuple[Row, ...]:
-    """Do what a recipe says, or what is left of it.
+    """Do what a recipe says, or what is left of it, and write tables and charts.
 
     Parameters
     ----------
@@ -56,12 +59,23 @@ def run(
         If a stage cannot be done; what came before it is kept.
     """
     with _owned(out):
+        (out / ROWS).unlink(missing_ok=True)  # until this run has come to its end, too
         if jobs == 1 or recipe.repeats == 1:
             clock = Clock(steps(recipe), recipe.repeats, on_progress)
             found = [follow(recipe, out, repeat, clock) for repeat in range(recipe.repeats)]
         else:
             found = _side_by_side(recipe, out, jobs, on_progress)
-    return tuple(row for rows in found for row in rows)
+        rows = tuple(row for each in found for row in each)
+        for name, text in reports(rows, recipe.boards).items():
+            with written_whole(out / name) as part:
+                part.write_text(text, encoding="utf-8")
+    return rows
+
+
+def reports(rows: Sequence[Row], boards: Sequence[str]) -> dict[str, str]:
+    """Return name of a file -> its text: tables and charts, and what they are made of at last."""
+    tables = {f"table.{suffix}": write(rows) for suffix, write in FORMATS.items()}
+    return {**charts(rows, boards), **tables, ROWS: to_json(rows)}
 
 
 def _side_by_side(

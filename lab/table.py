@@ -1,7 +1,7 @@
 """All rows of a recipe as tables: mean and standard deviation over the repeats.
 
 Two tables, because stored size and what a board must have are two things: ``models`` has a line a
-stage, ``boards`` one for each stage and board. ``FORMATS`` has every way of writing them.
+stage, ``boards`` one for each stage and board. ``FORMATS`` has ways to write them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import json
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinysim.budget.measure import wilson
 from tinysim.budget.units import write
+from tinysim.errors import RecipeError
 from tinysim.lab.measure import OnBoard, Row
+from tinysim.records import loads
 from tinysim.report.csv import harmless
 from tinysim.report.markdown import escaped
 
@@ -177,7 +180,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
         for repeats in by_stage(rows).values()
         if repeats[0].notes
     )
-    evaluators = ", ".join(dict.fromkeys(row.evaluator for row in rows))
+    evaluators = "; ".join(dict.fromkeys(row.evaluator for row in rows))
     page = "\n".join(f"## {table.title}\n\n{as_markdown(table)}" for table in tables)
     said = f"Accuracy of {rows[0].samples:,} test samples, computed by: {evaluators}.\n"
     return f"{page}\n{said}" + (f"\nNotes of the first repeat:\n\n{notes}" if notes else "")
@@ -215,15 +218,42 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def to_json(rows: Sequence[Row]) -> str:
     """Return every row whole."""
-    return json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+    return json.dumps(asdict(_Rows(tuple(rows))), indent=1) + "\n"
+
+
+def read_rows(folder: Path) -> tuple[Row, ...]:
+    """Return the rows of a recipe that was followed to the end.
+
+    Raises
+    ------
+    RecipeError
+        If there are none in the folder.
+    """
+    path = folder / ROWS
+    try:
+        return loads(_Rows, path.read_bytes()).rows
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"holds no rows of a recipe ({error})",
+            where=str(path),
+            fix="run the recipe to the end: tinysim lab run RECIPE --out " + str(folder),
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is in ``ROWS``."""
+
+    rows: tuple[Row, ...]
 
 
 #: Suffix -> what writes it.
 FORMATS: dict[str, Callable[[Sequence[Row]], str]] = {
     "md": to_markdown,
     "csv": to_csv,
-    "json": to_json,
 }
+#: The file that has all rows whole, and is there only if a recipe was followed to its end.
+ROWS = "table.json"
 
 
 def _cell(spread: Spread | None, unit: str) -> str:

@@ -57,6 +57,16 @@ def test_small_overrides(tmp_path: Path) -> None:
     assert [getattr(stage.settings, "epochs", 0) for stage in recipe.stages] == [1, 0, 1]
 
 
+def test_small_may_name_other_samples_and_another_model(tmp_path: Path) -> None:
+    (tmp_path / "few.npz").write_bytes(b"")
+    text = fakes.recipe_text().replace("{ test = 5 }", '{ path = "few.npz" }')
+    text = text.replace("stage.grow =", 'model.path = "few.npz"\nstage.grow =')
+    recipe = read(tmp_path, text, "small")
+    assert recipe.samples.name == str(tmp_path / "few.npz")
+    assert (recipe.start.path, recipe.start.family) == (tmp_path / "few.npz", None)
+    assert read(tmp_path, text).start.family == "tiny"
+
+
 def test_settings_have_the_types_that_they_are_annotated_with(tmp_path: Path) -> None:
     text = fakes.recipe_text().replace(
         "epochs = 3", 'rate = 1\nhow = "slow"\nshares = [1, 0.5]\nfile = "x.npz"'

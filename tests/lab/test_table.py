@@ -31,8 +31,9 @@ def row(repeat: int, stage: str, right: int, cycles: int | None) -> Row:
     latency = None if cycles is None else Measured(cycles / 64e6, cycles / 70e6, cycles / 60e6)
     return Row(
         repeat=repeat,
-        chain=("model", stage) if stage != "model" else ("model",),
+        chain=("model", *stage.split("/")) if stage != "model" else ("model",),
         notes={"epochs": "3"},
+        is_converted=stage.endswith("int8"),
         parameters=1000,
         nonzero_parameters=250,
         float32_bytes=4000,
