@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ def test_readme_shows_what_the_command_prints(command: str, shown: str) -> None:
 @pytest.mark.parametrize("commands", SHELL, ids=[commands[0] for commands in SHELL])
 def test_commands_in_documents_run(commands: list[str], tmp_path: Path) -> None:
     """One after the other; what they write to ``out/`` goes to a folder of the test."""
+    if any(line.startswith("tinysim lab") for line in commands) and not find_spec("tensorflow"):
+        pytest.skip("TensorFlow is not here: commands of the lab are not tested")
     for command in commands:
         words = [re.sub("^out/", f"{tmp_path}/", word) for word in command.split()]
         subprocess.run(
@@ -89,6 +92,15 @@ def test_every_command_is_in_the_readme() -> None:
 def test_table_of_operators_is_what_the_command_prints() -> None:
     printed = CliRunner().invoke(app, ["ops", "--markdown"]).stdout
     assert printed in (ROOT / "docs" / "models.md").read_text()
+
+
+def test_table_of_stages_is_what_the_command_prints() -> None:
+    if not find_spec("tensorflow"):
+        pytest.skip("TensorFlow is not here: the settings of the lab's stages are not read")
+    printed = CliRunner().invoke(app, ["lab", "stages", "--markdown"]).stdout
+    assert printed and printed in (ROOT / "docs" / "lab.md").read_text(), (
+        "paste what this prints: tinysim lab stages --markdown"
+    )
 
 
 def test_every_board_is_in_the_readme() -> None:

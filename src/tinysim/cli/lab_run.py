@@ -1,0 +1,87 @@
+"""``tinysim lab run``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinysim.cli.console import console
+from tinysim.cli.lab_needs import require_tensorflow
+
+if TYPE_CHECKING:
+    from tinysim.lab.measure import Row
+    from tinysim.lab.progress import Progress
+
+ModeOption = Annotated[
+    str, typer.Option(help="full, or small: with what the recipe's [small] says.")
+]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, help="Repeats that are done at the same time.")
+]
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, a .toml file.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for all that is made; by default NAME-MODE."),
+    ] = None,
+    mode: ModeOption = "full",
+    jobs: JobsOption = 1,
+) -> None:
+    """Follow a recipe: stage after stage, each measured on the boards, then a table of all.
+
+    Run it again, and it goes on where it was interrupted or the recipe was changed.
+    """
+    from tinysim.lab.table import as_rich, board_table, model_table
+
+    rows, place = follow(recipe, out, mode, jobs)
+    shown = console()
+    for table in (model_table(rows), board_table(rows)):
+        shown.print(as_rich(table))
+        shown.print()
+    typer.echo(f"confusion matrices, charts and all numbers: {place}")
+
+
+def follow(recipe: Path, out: Path | None, mode: str, jobs: int) -> tuple[tuple[Row, ...], Path]:
+    """Follow a recipe, and return its rows and where all that was made is."""
+    from tinysim.lab.recipe import MODES
+
+    if mode not in MODES:
+        raise typer.BadParameter(f"--mode is {' or '.join(MODES)}, not {mode}")
+    require_tensorflow()
+    from tinysim.lab.quiet import import_tensorflow
+    from tinysim.lab.recipe_file import read_recipe
+    from tinysim.lab.run import run as run_recipe
+
+    import_tensorflow()
+    wanted = read_recipe(recipe, mode)
+    place = out or Path(f"{wanted.name}-{mode}")
+    with _progress(wanted.name) as on_progress:
+        return run_recipe(wanted, place, jobs=jobs, on_progress=on_progress), place
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Show how far it is and how long it will take, on a terminal's stderr only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = [TextColumn(name, markup=False), BarColumn(), TaskProgressColumn()]
+    words = TextColumn("{task.fields[said]}", markup=False)
+    console = Console(stderr=True)
+    with Bars(*columns, words, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task(name, total=1.0, said="")
+
+        def on_progress(progress: Progress) -> None:
+            left = progress.left_s
+            words = "" if left is None else f", {timedelta(seconds=round(left))} left"
+            bars.update(task, completed=progress.share, said=f"{progress.what}{words}")
+
+        yield on_progress
