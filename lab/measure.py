@@ -181,11 +181,22 @@ def measure(
 
 
 def count_parameters(model: keras.Model) -> tuple[int, int]:
-    """Return how many numbers a model has learned, and how many of them are not zero."""
+    """Return how many numbers a model has learned, and how many of them are not zero.
+
+    Neither ranges of fake quantization are counted, nor states of random generators.
+    """
+    from tinysim.lab.quantize.layers import Range
+
+    ranges = {
+        variable.path
+        for layer in model.layers
+        if isinstance(layer, Range)
+        for variable in layer.weights
+    }
     arrays = [
         np.asarray(variable)
         for variable in model.weights
-        if "float" in str(variable.dtype)  # states of random generators are none
+        if "float" in str(variable.dtype) and variable.path not in ranges
     ]
     return sum(one.size for one in arrays), sum(int(np.count_nonzero(one)) for one in arrays)
 

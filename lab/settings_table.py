@@ -34,7 +34,7 @@ def _default(field: Field[Any]) -> str:
 
 
 def _written(value: object) -> str:
-    if value is None or value in ("", {}):
+    if value is None or value in ("", (), {}):
         return NOTHING
     if isinstance(value, bool):
         return str(value).lower()

@@ -53,9 +53,9 @@ def name_of(kind: Any) -> str:
     if origin is Literal:
         return ", ".join(map(str, arguments))
     if origin is tuple:
-        return f"list of: {name_of(arguments[0])}"
+        return f"list of {name_of(arguments[0])}"
     if origin in (Mapping, dict):
-        return f"table of: {name_of(arguments[1])}"
+        return f"table of {name_of(arguments[1])}"
     return _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 

@@ -28,6 +28,7 @@ from tinysim.lab.measure import (
 )
 from tinysim.lab.model_files import save_model
 from tinysim.lab.quantize.convert import convert
+from tinysim.lab.quantize.qat import fake_quantized
 from tinysim.lab.state import State
 
 BOARDS = ("nano33ble",)
@@ -97,6 +98,12 @@ def test_zeros_are_counted(model: keras.Model) -> None:
     pruned.layers[1].set_weights([kernel, np.ones(5, np.float32)])
     total, nonzero = count_parameters(pruned)
     assert total - nonzero == 15 + 3  # and the biases of the last layer, which begin at zero
+
+
+def test_ranges_of_fake_quantization_are_no_parameters(model: keras.Model) -> None:
+    trained = fake_quantized(model, scaled(fakes.dataset().x_train))
+    assert count_parameters(trained) == count_parameters(model)
+    assert trained.count_params() > model.count_params()
 
 
 def test_a_board_that_is_too_small_is_shown_with_its_overflow(tmp_path: Path) -> None:
