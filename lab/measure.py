@@ -109,6 +109,12 @@ class Row:
         return self.chain[-1]
 
     @property
+    def stored_bytes(self) -> int | None:
+        """What its weights take in a coding of their own, of which nothing runs as it is."""
+        found = self.notes.get("stored_bytes")
+        return None if found is None else int(found)
+
+    @property
     def sparsity(self) -> float | None:
         """Share of the parameters that are zero."""
         if not self.parameters or self.nonzero_parameters is None:

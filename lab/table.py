@@ -63,6 +63,7 @@ _OF_MODELS: dict[str, tuple[str, Callable[[Row], float | None]]] = {
     "as float32": ("B", lambda row: row.float32_bytes),
     ".tflite": ("B", lambda row: row.tflite_bytes),
     "gzip": ("B", lambda row: row.tflite_gzip_bytes),
+    "Huffman": ("B", lambda row: row.stored_bytes),
     "accuracy": ("share", lambda row: row.accuracy.value),
     "precision": ("share", lambda row: row.precision),
     "recall": ("share", lambda row: row.recall),
@@ -101,18 +102,26 @@ def boards_of(rows: Sequence[Row]) -> list[str]:
 
 
 def model_table(rows: Sequence[Row]) -> Table:
-    """Return a line a stage: what is stored, and how well it does."""
+    """Return a line a stage: what is stored, and how well it does.
+
+    Columns that no stage has anything for are left out.
+    """
+    shown = {
+        heading: how
+        for heading, how in _OF_MODELS.items()
+        if any(how[1](r) is not None for r in rows)
+    }
     lines = []
     for repeats in by_stage(rows).values():
         cells = [repeats[0].stage]
-        for heading, (unit, value) in _OF_MODELS.items():
+        for heading, (unit, value) in shown.items():
             spread = Spread.of(map(value, repeats))
             cells.append(_cell(spread, unit))
             if heading == "accuracy" and spread:
                 interval = wilson(spread.mean, repeats[0].samples)
                 cells.append(f"{interval.low * 100:.2f} to {interval.high * 100:.2f} %")
         lines.append(tuple(cells))
-    headings = list(_OF_MODELS)
+    headings = list(shown)
     headings.insert(headings.index("accuracy") + 1, "95 % interval")
     count = len({row.repeat for row in rows})
     title = "Stored size, and accuracy" + (f" (mean ± deviation of {count})" if count > 1 else "")

@@ -7,6 +7,7 @@ import io
 import json
 import statistics
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,14 @@ def test_models() -> None:
     interval = wilson(0.8, 10)
     assert line["95 % interval"] == f"{interval.low * 100:.2f} to {interval.high * 100:.2f} %"
     assert len(table.lines) == 2
+
+
+def test_what_is_stored_in_a_coding_of_its_own_has_a_column_where_there_is_any() -> None:
+    assert "Huffman" not in model_table(ROWS).headings
+    clustered = replace(row(0, "cluster", 9, 640_000), notes={"stored_bytes": "1234"})
+    table = model_table((*ROWS, clustered))
+    column = table.headings.index("Huffman")
+    assert [line[column] for line in table.lines] == ["-", "-", "1,234 B"]
 
 
 def test_boards() -> None:
