@@ -31,7 +31,8 @@ class Choices:
     rounds twice, ``litert`` once.
     ``patches`` runs the first layers in bands of rows where that makes the arena smaller: rows in
     which bands meet are computed twice. ``picks`` names the candidate (see ``compiler/variants``)
-    that computes a node, by the node's index, where the cost rule is not to decide.
+    that computes a node, by the node's index, where the cost rule is not to decide. ``sparse`` is
+    one of ``compiler.variants.SPARSE``: what becomes of weights that are zero.
     """
 
     optimize: str = "speed"
@@ -40,6 +41,7 @@ class Choices:
     rounding: str = "tflm"
     patches: bool = False
     picks: tuple[tuple[int, str], ...] = ()
+    sparse: str = "auto"
 
 
 DEFAULT = Choices()
@@ -84,7 +86,7 @@ def compile_graph(
     """Compile what was read from a model file; see ``compile_model``."""
     original = with_rounding(graph, choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
-    calls = select(_portable(graph), target, choices.optimize, dict(choices.picks))
+    calls = select(_portable(graph), target, choices.optimize, choices.sparse, dict(choices.picks))
     plan = plan_memory(graph, calls, choices.planner)
     calls, plan = use_spare_ram(graph, calls, plan, board, choices.optimize)
     calls = directed(calls, plan)
@@ -119,7 +121,7 @@ def other_kernels(graph: Graph, target: Target, choices: Choices) -> tuple[tuple
     """Return, by node, candidates for ``Choices.picks`` besides those that the cost rule picks."""
     original = with_rounding(graph, choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
-    return alternatives(_portable(graph), target, choices.optimize)
+    return alternatives(_portable(graph), target, choices.optimize, choices.sparse)
 
 
 def _portable(graph: Graph) -> tuple[tuple[KernelCall, ...], ...]:

@@ -76,8 +76,8 @@ def filed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_kernel_must_be_worth_its_code(filed: Callable[..., None], optimize: str) -> None:
     filed(large=[("wide", 10_000.0)], small=[("narrow", 5.0), ("wide", 6.0)], tiny=[("least", 1.0)])
     nodes = ((call("large"),), (call("small"),), (call("tiny"),))
-    kernels = [parts[0].kernel for parts in select(nodes, TARGET, optimize, {})]
-    passed = alternatives(nodes, TARGET, optimize)
+    kernels = [parts[0].kernel for parts in select(nodes, TARGET, optimize, "auto", {})]
+    passed = alternatives(nodes, TARGET, optimize, "auto")
     if optimize == "speed":
         assert kernels == ["wide", "narrow", "least"]
         assert passed == (("large",), ("wide of small", "small"), ("tiny",))
@@ -86,7 +86,7 @@ def test_a_kernel_must_be_worth_its_code(filed: Callable[..., None], optimize: s
     else:  # what computes the large layer anyway costs nothing in the small one
         assert kernels == ["wide", "wide", "tiny"]
         assert passed == (("large",), ("small",), ())
-    picked = select(nodes, TARGET, optimize, {1: "narrow of small", 2: "least of tiny"})
+    picked = select(nodes, TARGET, optimize, "auto", {1: "narrow of small", 2: "least of tiny"})
     first = "large" if optimize == "size" else "wide"
     assert [parts[0].kernel for parts in picked] == [first, "narrow", "least"]
 

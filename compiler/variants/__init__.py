@@ -24,8 +24,23 @@ from tinysim.firmware import Target
 WORTHWHILE_SHARE, PORTABLE_SLOWDOWN = 0.005, 5.0
 
 
+#: What becomes of weights that are zero: left out where that saves flash and ``--optimize`` is not
+#: ``speed``, never, or wherever there are enough of them for an encoding.
+SPARSE = ("auto", "never", "always")
+#: Share of a layer's constants that ``auto`` wants to save: more than what quantization alone would
+#: bring, which leaves up to 31 % of zeros (MLPerf Tiny's AD) in layers that nobody pruned.
+SPARSE_SAVES = 0.25
+
 #: Flash for constants that ``balanced`` does not count: padding of small layers.
 SLACK_BYTES = 256
+
+
+@dataclass(frozen=True)
+class SparseCode:
+    """What a kernel that leaves out zeros takes of flash at most, on any core."""
+
+    layer_bytes: int
+    shared_bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +48,15 @@ class Candidate:
     """A way to compute a call: its name, unique among the call's, and what it should cost.
 
     ``cycles`` is an estimate for one call without waiting for memory; only the order of a call's
-    candidates matters. It is None for the portable kernel, the last resort.
+    candidates matters. It is None for the portable kernel, the last resort, and for those that
+    leave out weights that are zero: they are there to save flash, and say in ``sparse`` what their
+    code takes of it.
     """
 
     name: str
     call: KernelCall
     cycles: float | None
+    sparse: SparseCode | None = None
 
     @property
     def constant_bytes(self) -> int:
@@ -104,15 +122,19 @@ def choose(found: Sequence[Candidate], optimize: str) -> Candidate:
 
 
 def alternatives(
-    calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str
+    calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str, sparse: str
 ) -> tuple[tuple[str, ...], ...]:
-    """Return, by node, the candidates that ``--optimize`` allows and that the rule passes over."""
+    """Return, by node, the candidates that ``--optimize`` allows and that the rule passes over.
+
+    Where the rule leaves out zeros, to save flash, there are none.
+    """
     passed = []
-    for parts in _offers(calls, target, optimize):
+    for parts in _ruled(calls, target, optimize, sparse):
         names: dict[str, None] = {}
-        for found in parts:
-            chosen = choose(found, optimize)
-            names |= {one.name: None for one in affordable(found, optimize) if one is not chosen}
+        for found, chosen in parts:
+            if chosen.sparse is None:
+                others = (one for one in affordable(found, optimize) if one is not chosen)
+                names |= {one.name: None for one in others}
         passed.append(tuple(names))
     return tuple(passed)
 
@@ -121,31 +143,72 @@ def select(
     calls: Sequence[tuple[KernelCall, ...]],
     target: Target,
     optimize: str,
+    sparse: str,
     picks: Mapping[int, str],
 ) -> tuple[tuple[KernelCall, ...], ...]:
     """Replace portable calls by the variants that the cost rule wants.
 
-    ``picks`` names candidates by index of the node, where the rule is not to decide.
+    ``sparse`` is one of ``SPARSE``. ``picks`` names candidates by index of the node, where the rule
+    is not to decide.
     """
     selected = []
-    for index, offers in enumerate(_offers(calls, target, optimize)):
+    for index, parts in enumerate(_ruled(calls, target, optimize, sparse)):
         chosen = []
-        for call, found in zip(calls[index], offers, strict=True):
-            named = [one for one in candidates(call, target) if one.name == picks.get(index)]
-            chosen.append((named[0] if named else choose(found, optimize)).call)
+        for call, (_, ruled) in zip(calls[index], parts, strict=True):
+            found = candidates(call, target) if index in picks else ()
+            named = [one for one in found if one.name == picks[index]]
+            chosen.append((named[0] if named else ruled).call)
         selected.append(tuple(chosen))
     return tuple(selected)
+
+
+#: A call's candidates that keep zeros, and the one that is to compute it.
+_Ruled = tuple[tuple[Candidate, ...], Candidate]
+
+
+def _ruled(
+    calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str, sparse: str
+) -> list[list[_Ruled]]:
+    """Return candidates and choice for each node's calls.
+
+    What keeps zeros competes first. Then, with ``auto``, the leanest encoding without zeros takes
+    its place where it saves ``SPARSE_SAVES`` of a layer's constants and more than the layer's code;
+    and only if all that it saves in the model is more than the code that layers share.
+    """
+    ruled = [
+        [(found, choose(found, optimize)) for found in parts]
+        for parts in _offers(calls, target, optimize)
+    ]
+    if sparse == "never" or (sparse == "auto" and optimize == "speed"):
+        return ruled
+    saved: Counter[SparseCode] = Counter()
+    leaner: dict[tuple[int, int], tuple[Candidate, SparseCode]] = {}
+    for node, parts in enumerate(calls):
+        for part, call in enumerate(parts):
+            coded = [(one, one.sparse) for one in candidates(call, target) if one.sparse]
+            if not coded:
+                continue
+            best, code = min(coded, key=lambda pair: pair[0].constant_bytes)
+            before = ruled[node][part][1].constant_bytes
+            fewer = before - best.constant_bytes
+            if sparse == "always" or fewer > max(SPARSE_SAVES * before, code.layer_bytes):
+                leaner[node, part] = best, code
+                saved[code] += fewer - code.layer_bytes
+    for (node, part), (best, code) in leaner.items():
+        if sparse == "always" or saved[code] > code.shared_bytes:
+            ruled[node][part] = (ruled[node][part][0], best)
+    return ruled
 
 
 def _offers(
     calls: Sequence[tuple[KernelCall, ...]], target: Target, optimize: str
 ) -> list[list[tuple[Candidate, ...]]]:
-    """Return the candidates of each node's calls, without kernels that are not worth their code.
+    """Return each node's candidates that keep zeros, without kernels not worth their code.
 
     Only ``speed`` pays for code that hardly runs: a loop for fully connected layers is long, and a
     classifier at a model's end is done in no time by the portable kernel, too.
     """
-    offers = [[candidates(call, target) for call in parts] for parts in calls]
+    offers = [[_with_zeros(candidates(call, target)) for call in parts] for parts in calls]
     while optimize != "speed":
         cycles: Counter[str] = Counter()
         for found in (found for parts in offers for found in parts):
@@ -157,6 +220,10 @@ def _offers(
             break
         offers = [[_without(idle, found) for found in parts] for parts in offers]
     return offers
+
+
+def _with_zeros(found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    return tuple(one for one in found if one.sparse is None)
 
 
 def _without(kernels: set[str], found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

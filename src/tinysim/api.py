@@ -49,6 +49,7 @@ class ChoiceArguments(TypedDict, total=False):
     rounding: str
     patches: bool
     picks: tuple[tuple[int, str], ...]
+    sparse: str
 
 
 class Result(Profile):

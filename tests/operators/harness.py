@@ -29,8 +29,12 @@ from tinysim.compiler.ops import CHANNEL, SCRATCH_ID, KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
+from tinysim.compiler.variants import candidates
 from tinysim.kernels import header_names, read_kernel
+from tinysim.simulator.cores import load_core
 
+#: Any core: of its candidates only those in portable C are asked for.
+TARGET = load_core("cortex_m0plus").target
 ARENA_BYTES = 512 * 1024
 FRAME_BYTES = 64
 FRAME_VALUE = 0xA5
@@ -97,10 +101,13 @@ def reference(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Arr
     return [list(host.infer(inputs)) for inputs in steps]
 
 
-def native(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Array]]:
-    """Return what the C kernels compute on this machine, on the graph behind all passes."""
+def native(graph: Graph, steps: Sequence[tuple[Array, ...]], name: str = "") -> list[list[Array]]:
+    """Return what the C kernels compute on this machine, on the graph behind all passes.
+
+    The candidate ``name`` computes what it can.
+    """
     graph = run_passes(graph)
-    calls = [node.op.lower(node.inputs, node.outputs) for node in graph.nodes]
+    calls = _lowered(graph, name)
     kept = {state.tensor.id: Framed.around(state.initial) for state in graph.states}
     found = []
     for inputs in steps:
@@ -122,13 +129,14 @@ def native(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Array]
     return found
 
 
-def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Array]]:
+def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]], name: str = "") -> list[list[Array]]:
     """Return what the kernels compute in one arena, where the memory plan has put everything.
 
     Outputs lie over inputs there, and some kernels run backward; nothing outside is touched.
+    The candidate ``name`` computes what it can.
     """
     graph = run_passes(graph)
-    calls = tuple(node.op.lower(node.inputs, node.outputs) for node in graph.nodes)
+    calls = _lowered(graph, name)
     plan = plan_memory(graph, calls)
     arena = Framed.around(np.zeros(plan.arena_bytes, np.uint8))
     for state in graph.states:
@@ -159,6 +167,17 @@ def in_arena(graph: Graph, steps: Sequence[tuple[Array, ...]]) -> list[list[Arra
             ]
         )
     return found
+
+
+def _lowered(graph: Graph, name: str) -> tuple[tuple[KernelCall, ...], ...]:
+    """Return the portable calls, and the candidate ``name`` where there is one."""
+    return tuple(
+        tuple(
+            next((one.call for one in candidates(call, TARGET) if one.name == name), call)
+            for call in node.op.lower(node.inputs, node.outputs)
+        )
+        for node in graph.nodes
+    )
 
 
 def _offsets(

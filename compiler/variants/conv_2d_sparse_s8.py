@@ -1,0 +1,83 @@
+"""CONV_2D on int8 without the zeros of its weights, for any core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tinysim.compiler.ops import KernelCall
+from tinysim.compiler.variants import Candidate, SparseCode, Variant
+from tinysim.compiler.variants._convolution import overlaps
+from tinysim.compiler.variants._sparse import OUTPUT, encodings
+from tinysim.firmware import Target
+
+#: Outputs that are summed up at a time, as the kernel has it.
+PIXELS = 4
+#: Outputs of a row that are gathered for: filters are decoded once a tile, which takes RAM.
+MOST_TILE = 16
+#: The list of a filter's values: positions have 24 bits.
+MOST_LENGTH = 2**23
+GEOMETRY = (
+    *("batches", "input_h", "input_w", "input_c", "output_h", "output_w", "output_c"),
+    *("filter_h", "filter_w", "stride_h", "stride_w", "dilation_h"),
+    *("pad_top", "pad_left", "is_backward"),
+)
+#: With readers of two encodings; by the linker's map, of M0+ and M4.
+CODE = SparseCode(layer_bytes=500, shared_bytes=600)
+
+
+class Conv2DSparse(Variant):
+    """Weights of which an eighth and more are zero: no groups, no dilation along the rows."""
+
+    replaces = "conv_2d_s8"
+
+    def runs_on(self, target: Target) -> bool:
+        """Portable C."""
+        return True
+
+    def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
+        """Yield one an encoding."""
+        p = {key: int(value) for key, value in call.params.items()}
+        has_gaps = p["dilation_w"] != 1 and p["filter_w"] != 1
+        length = p["filter_h"] * p["filter_w"] * p["input_c"]
+        if p["filter_c"] != p["input_c"] or has_gaps or length > MOST_LENGTH:
+            return
+        if _is_pointwise(p):
+            # Every pixel sees the one at its place: all images are one long row.
+            pixels = p["batches"] * p["input_h"] * p["input_w"]
+            p |= {"batches": 1, "input_h": 1, "input_w": pixels, "output_h": 1, "output_w": pixels}
+        tile = _tile(p["output_w"])
+        columns = (max(tile, PIXELS) - 1) * p["stride_w"] + p["filter_w"]
+        # As the kernel gathers: column by column.
+        weights = call.constants[0].transpose(0, 2, 1, 3).reshape(p["output_c"], length)
+        for coded, sparse, channels in encodings(call, weights):
+            tuned = replace(
+                call,
+                kernel="conv_2d_sparse_s8",
+                params={
+                    **{key: p[key] for key in GEOMETRY},
+                    "tile": tile,
+                    **coded,
+                    "list_length": sparse.longest,
+                    "padding": -p["input_offset"],
+                    **{key: call.params[key] for key in OUTPUT},
+                },
+                constants=(sparse.codes, sparse.values, sparse.counts, channels),
+                scratch_bytes=4 * sparse.longest + columns * p["filter_h"] * p["input_c"],
+                overlaps=overlaps(call, tile),
+            )
+            name = f"conv_2d_sparse_s8_{sparse.encoding}"
+            yield Candidate(name, tuned, None, sparse=CODE)
+
+
+def _is_pointwise(p: dict[str, int]) -> bool:
+    """Whether every pixel of the output sees the pixel of the input at its place."""
+    ones = ("filter_h", "filter_w", "stride_h", "stride_w")
+    is_same = all(p[f"output_{axis}"] == p[f"input_{axis}"] for axis in "hw")
+    return is_same and all(p[key] == 1 for key in ones) and not p["pad_top"] + p["pad_left"]
+
+
+def _tile(width: int) -> int:
+    """Return the largest divisor of a row that is no larger than a tile; else the whole row."""
+    best = max(size for size in range(1, MOST_TILE + 1) if width % size == 0)
+    return best if best >= PIXELS else width

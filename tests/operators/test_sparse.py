@@ -1,0 +1,127 @@
+"""Layers without the zeros of their weights: natively under the sanitizer, and in the emulator."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import tflite_models as models
+from tests.operators.harness import Case, assert_equal, in_arena, native, reference
+from tests.operators.on_board import assert_on_board, portable_call, read
+from tests.operators.weights import (
+    ACTIVATIONS,
+    PADDINGS,
+    SEEDS,
+    STEPS,
+    ZERO_POINTS,
+    Draw,
+    layers,
+    steps,
+)
+from tests.tflite_models import TensorSpec
+from tinysim.compiler.sparse import ENCODINGS
+from tinysim.compiler.variants import candidates
+from tinysim.simulator.cores import load_core
+
+BOARDS = ("generic_m4", "generic_m0plus")
+DENSITIES = st.sampled_from([0.0, 0.003, 0.02, 0.1, 0.3, 0.6, 0.8])
+checked = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def pruned(draw: Draw, filter_: TensorSpec) -> TensorSpec:
+    """A filter with zeros; some channels have nothing else."""
+    assert isinstance(filter_.data, np.ndarray)
+    random = np.random.default_rng(draw(SEEDS))
+    data = np.where(random.random(filter_.data.shape) < draw(DENSITIES), filter_.data, 0)
+    data[random.random(len(data)) < 0.2] = 0
+    return replace(filter_, data=data.astype(np.int8))
+
+
+@st.composite
+def dense(draw: Draw) -> Case:
+    """Rows of any length, several at a time."""
+    features = draw(st.sampled_from([1, 7, 8, 16, 33, 100, 300, 1100]))
+    batches, rows = draw(st.integers(1, 3)), draw(st.integers(1, 9))
+    x = models.int8((batches, features), 0.5, draw(ZERO_POINTS))
+    filter_, bias, out = draw(layers("int8", x, (rows, features), axis=0))
+    model = models.fully_connected(
+        x, draw(pruned(filter_)), bias, out, activation=draw(ACTIVATIONS)
+    )
+    return draw(steps(model, x))
+
+
+@st.composite
+def convolutions(draw: Draw) -> Case:
+    """Windows, strides, padding; widths that are tiles, less than one, and several."""
+    window, dilation = draw(st.sampled_from([(1, 1), (3, 3), (2, 5), (5, 2), (3, 1)])), (1, 1)
+    if draw(st.booleans()):
+        dilation = (draw(st.integers(1, 2)), 1)
+    channels = draw(st.sampled_from([1, 2, 3, 4, 8, 20]))
+    height = draw(st.integers(1, 4)) + (window[0] - 1) * dilation[0]
+    width = draw(st.sampled_from([1, 2, 3, 4, 5, 6, 8, 17, 20])) + window[1] - 1
+    images = draw(st.integers(1, 2))
+    x = models.int8((images, height, width, channels), 0.5, draw(ZERO_POINTS))
+    shape = (draw(st.integers(1, 9)), *window, channels)
+    filter_, bias, out = draw(layers("int8", x, shape, axis=0))
+    model = models.conv_2d(
+        x,
+        draw(pruned(filter_)),
+        bias,
+        out,
+        padding=draw(PADDINGS),
+        stride=draw(STEPS),
+        dilation=dilation,
+        activation=draw(ACTIVATIONS),
+    )
+    return draw(steps(model, x))
+
+
+KINDS = [("fully_connected", dense), ("conv_2d", convolutions)]
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: kernels cannot be run natively")
+@pytest.mark.parametrize(("kernel", "strategy"), KINDS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_equals_the_reference_natively(
+    kernel: str, strategy: Callable[[], st.SearchStrategy[Case]], encoding: str
+) -> None:
+    name, taken = f"{kernel}_sparse_s8_{encoding}", 0
+
+    @settings(checked, max_examples=25)
+    @given(case=strategy())
+    def check(case: Case) -> None:
+        nonlocal taken
+        graph = read(case.model)
+        target = load_core("cortex_m0plus").target
+        taken += any(one.name == name for one in candidates(portable_call(graph), target))
+        expected = reference(graph, case.steps)
+        assert_equal(native(graph, case.steps, name), expected, 0, f"{name}, our reference")
+        assert_equal(in_arena(graph, case.steps, name), expected, 0, f"{name}, in the arena")
+
+    check()
+    assert taken > 10
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize(("kernel", "strategy"), KINDS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_equals_the_reference_on_board(
+    board: str, kernel: str, strategy: Callable[[], st.SearchStrategy[Case]], encoding: str
+) -> None:
+    taken = 0
+
+    @settings(checked, max_examples=2)
+    @given(cases=st.lists(strategy(), min_size=10, max_size=10))
+    def check(cases: list[Case]) -> None:
+        nonlocal taken
+        taken += len(assert_on_board(cases, board, f"{kernel}_sparse_s8_{encoding}"))
+
+    check()
+    assert taken > 3

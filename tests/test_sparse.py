@@ -1,0 +1,226 @@
+"""Encodings of weights without their zeros, and when they are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.operators.on_board import merged
+from tests.tflite_models import Array
+from tinysim.boards import load_board
+from tinysim.compiler import Choices, Compilation, compile_graph
+from tinysim.compiler.graph import DType, Graph, Node, Quant, Tensor
+from tinysim.compiler.ops import KernelCall
+from tinysim.compiler.ops.conv_2d import Conv2D
+from tinysim.compiler.ops.fully_connected import FullyConnected
+from tinysim.compiler.sparse import ENCODINGS, decode, encode
+from tinysim.compiler.variants import SPARSE, candidates, select
+from tinysim.simulator.cores import load_core
+
+BOARDS = ("generic_m4", "generic_m0plus")
+
+
+def thinned(shape: tuple[int, ...], density: float, seed: int = 0) -> Array:
+    """Weights of which a share is not zero."""
+    random = np.random.default_rng(seed)
+    weights = np.where(random.random(shape) < 0.5, -1, 1) * random.integers(1, 128, shape)
+    return np.where(random.random(shape) < density, weights, 0).astype(np.int8)
+
+
+@st.composite
+def matrices(draw: st.DrawFn) -> Array:
+    """Any share of zeros; rows without anything, long gaps, values at the ends."""
+    rows = draw(st.integers(1, 6))
+    length = draw(st.sampled_from([1, 2, 7, 8, 9, 15, 16, 17, 255, 256, 257, 600]))
+    weights = thinned((rows, length), draw(st.sampled_from([0, 0.005, 0.1, 0.5, 1])), 1)
+    for row in range(rows):
+        if draw(st.booleans()):
+            weights[row] = 0
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.tuples(st.integers(0, rows - 1), st.integers(0, length - 1)))
+        weights[place] = draw(st.sampled_from([-128, -1, 1, 127]))
+    return weights
+
+
+@settings(deadline=None)
+@given(weights=matrices(), encoding=st.sampled_from(ENCODINGS))
+def test_decoding_gives_the_weights_back(weights: Array, encoding: str) -> None:
+    sparse = encode(weights, encoding)
+    assert sparse is not None
+    np.testing.assert_array_equal(decode(sparse), weights)
+    assert min(sparse.codes.size, sparse.values.size, sparse.counts.size) >= 1
+
+
+@pytest.mark.parametrize("gap", [0, 14, 15, 16, 29, 30, 254, 255, 256, 257, 511, 512, 513])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_gaps_around_what_a_code_holds(encoding: str, gap: int) -> None:
+    weights = np.zeros((2, gap + 2), np.int8)
+    weights[:, [0, gap + 1]] = [[1, 2], [3, -128]]
+    sparse = encode(weights, encoding)
+    assert sparse is not None
+    np.testing.assert_array_equal(decode(sparse), weights)
+
+
+def test_bytes_of_a_weight() -> None:
+    """At the densities where the encodings change places; counts of rows are left out."""
+    weights = thinned((64, 1024), 0.3)
+    count = np.count_nonzero(weights)
+    sizes = {}
+    for encoding in ENCODINGS:
+        sparse = encode(weights, encoding)
+        assert sparse is not None
+        sizes[encoding] = sparse.codes.nbytes + sparse.values.nbytes
+    assert sizes["crs16"] == 3 * count
+    assert sizes["crs8"] == 2 * count
+    assert 1.5 * count <= sizes["runs"] < 1.52 * count
+    assert sizes["bitmap"] == count + weights.size / 8
+    assert min(sizes, key=lambda name: sizes[name]) == "bitmap"
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    long = np.ones((1, 2**16 + 8), np.int8)
+    assert [encode(long, name) is None for name in ENCODINGS] == [True, True, False, False]
+    longer = np.ones((1, 8 * 2**16), np.int8)
+    assert all(encode(longer, name) is None for name in ENCODINGS)
+    assert encode(np.zeros((1, 2**16 + 8), np.int8), "crs16") is None
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_damaged_arrays_are_refused(encoding: str) -> None:
+    sparse = encode(thinned((3, 40), 0.5), encoding)
+    assert sparse is not None
+    for damaged in (
+        replace(sparse, codes=sparse.codes[:-1]),
+        replace(sparse, values=sparse.values[:-1]),
+        replace(sparse, length=9),
+    ):
+        with pytest.raises(ValueError, match="row"):
+            decode(damaged)
+
+
+def layer(weights: Array, size: int = 8, zero_point: int = 0) -> Graph:
+    """A dense layer ``[O, I]``, or a convolution ``[O, H, W, C]`` over an image."""
+    is_dense = weights.ndim == 2
+    shape = (1, weights.shape[1]) if is_dense else (1, size, size, weights.shape[3])
+    quant = Quant((0.5,), (3,))
+    x = Tensor(0, "x", shape, DType.INT8, quant)
+    filter_ = Tensor(1, "w", weights.shape, DType.INT8, Quant((0.01,), (zero_point,)), data=weights)
+    out = (1, len(weights)) if is_dense else (*shape[:3], len(weights))
+    y = Tensor(2, "y", out, DType.INT8, replace(quant, scale=(2.0,)))
+    op = FullyConnected("NONE") if is_dense else Conv2D("SAME", 1, 1, 1, 1, "NONE")
+    return Graph("layer", "0" * 64, (Node("layer", op, (x, filter_, None), (y,)),), (x,), (y,))
+
+
+def call_of(graph: Graph) -> KernelCall:
+    """How a graph of one layer is lowered."""
+    (node,) = graph.nodes
+    (call,) = node.op.lower(node.inputs, node.outputs)
+    return call
+
+
+def compiled(graph: Graph, board: str, **choices: str) -> Compilation:
+    """A model with all its channels."""
+    description = load_board(board)
+    chosen = Choices(keeps_constant_channels=True, **choices)  # type: ignore[arg-type]
+    return compile_graph(graph, "m", description, load_core(description.core).target, chosen)
+
+
+def computed(graph: Graph, board: str, optimize: str, sparse: str) -> list[str]:
+    """Kernels that the rule picks."""
+    portable = [node.op.lower(node.inputs, node.outputs) for node in graph.nodes]
+    target = load_core(load_board(board).core).target
+    return [call.kernel for (call,) in select(portable, target, optimize, sparse, {})]
+
+
+def kernels(compilation: Compilation) -> list[str]:
+    """What computes each layer."""
+    return [found.kernel for found in compilation.firmware.layers]
+
+
+def flash(compilation: Compilation, cause: str | None = None) -> int:
+    """Flash of an image, or of a part of it."""
+    parts = compilation.firmware.sections
+    return sum(part.flash_bytes for part in parts if cause in (None, part.cause))
+
+
+def sparse_names(call: KernelCall) -> list[str]:
+    """Encodings that a call may have."""
+    target = load_core("cortex_m4f").target
+    found = candidates(call, target)
+    return [one.name for one in found if one.sparse]
+
+
+def test_what_has_candidates() -> None:
+    dense, image = thinned((8, 64), 0.3), thinned((8, 3, 3, 4), 0.3)
+    assert [name.rpartition("_")[2] for name in sparse_names(call_of(layer(dense)))] == [*ENCODINGS]
+    assert len(sparse_names(call_of(layer(image)))) == len(ENCODINGS)
+    assert not sparse_names(call_of(layer(thinned((8, 64), 1.0))))
+    assert not sparse_names(call_of(layer(dense, zero_point=3)))
+    call = call_of(layer(image))
+    for change in ({"dilation_w": 2}, {"filter_c": 2}):
+        assert not sparse_names(replace(call, params={**call.params, **change}))
+    assert not sparse_names(call_of(layer(np.zeros((1, 1, 1, 2**23 + 1), np.int8))))
+
+
+def models() -> list[Graph]:
+    """Layers that are worth it and layers that are not, one of each kind together."""
+    sizes = [((8, 40), 0.05), ((64, 128), 0.3), ((64, 128), 0.7), ((4, 3, 3, 2), 0.3)]
+    sizes += [((32, 3, 3, 32), 0.05), ((32, 3, 3, 32), 1.0)]
+    alone = [layer(thinned(shape, density)) for shape, density in sizes]
+    return [*alone, merged([alone[2], alone[4], alone[5]])]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("optimize", ["balanced", "size"])
+def test_auto_saves_flash_or_changes_nothing(board: str, optimize: str) -> None:
+    taken = 0
+    for graph in models():
+        if computed(graph, board, optimize, "auto") == computed(graph, board, optimize, "never"):
+            continue
+        taken += 1
+        auto, never = (compiled(graph, board, optimize=optimize, sparse=s) for s in SPARSE[:2])
+        assert flash(auto) < flash(never)
+    assert taken == 3
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_speed_changes_nothing(board: str) -> None:
+    for graph in models():
+        assert computed(graph, board, "speed", "auto") == computed(graph, board, "speed", "never")
+
+
+def test_the_user_decides() -> None:
+    graph = layer(thinned((64, 128), 0.8))
+    assert kernels(compiled(graph, "generic_m4", optimize="size")) == ["fully_connected_s8"]
+    always = compiled(graph, "generic_m4", sparse="always")
+    assert kernels(always) == ["fully_connected_sparse_s8"]
+    thin = layer(thinned((64, 128), 0.1))
+    assert kernels(compiled(thin, "generic_m4", optimize="size", sparse="never")) == [
+        "fully_connected_s8"
+    ]
+    assert kernels(compiled(thin, "generic_m4", optimize="balanced")) == [
+        "fully_connected_sparse_s8"
+    ]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("optimize", ["balanced", "size"])
+@pytest.mark.parametrize("shape", [(16, 200), (16, 3, 3, 8)])
+def test_code_is_no_larger_than_the_rule_supposes(
+    board: str, optimize: str, shape: tuple[int, ...]
+) -> None:
+    """Two encodings in one image, beside a layer that keeps its zeros and so the dense kernel."""
+    graph = merged([layer(thinned(shape, density)) for density in (1.0, 0.1, 0.5)])
+    target = load_core(load_board(board).core).target
+    found = candidates(call_of(layer(thinned(shape, 0.1))), target)
+    (supposed,) = {one.sparse for one in found if one.sparse}
+    always, never = (
+        compiled(graph, board, optimize=optimize, sparse=s) for s in ("always", "never")
+    )
+    code, dense_code = (flash(image) - flash(image, "weights") for image in (always, never))
+    assert len(set(kernels(always))) == 2
+    assert 0 < code - dense_code <= 2 * supposed.layer_bytes + supposed.shared_bytes
