@@ -14,6 +14,7 @@ CHOICES = {
     "planner": "planner",
     "rounding": "rounding",
     "patches": "patches",
+    "sparse": "sparse",
     "keep-constant-channels": "keeps_constant_channels",
     "tune": "tune",
     "fidelity": "fidelity",
@@ -38,12 +39,14 @@ def _allowed() -> dict[str, tuple[object, ...]]:
     from tinysim.compiler.memory import PLANNERS
     from tinysim.compiler.passes.rounding import ROUNDINGS
     from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
+    from tinysim.compiler.variants import SPARSE
 
     return {
         "optimize": tuple(OPTIMIZE_FLAGS),
         "planner": PLANNERS,
         "rounding": tuple(ROUNDINGS),
         "patches": (True, False),
+        "sparse": SPARSE,
         "keep-constant-channels": (True, False),
         "tune": (True, False),
         "fidelity": (1, 2, 3),

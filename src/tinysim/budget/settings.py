@@ -5,7 +5,8 @@ Every key that there is; only ``[[model]]`` with its ``path`` and ``boards`` is 
     strict = false              # whether what may fail (lies in the error band) fails
     baseline = "baseline"       # folder of the profiles that `regression` compares with
     optimize = "speed"          # how models are compiled and run, as options of `tinysim run`:
-    planner = "search"          # also rounding, patches, tune, fidelity, keep-constant-channels
+    planner = "search"          # also rounding, patches, sparse, tune, fidelity and
+                                # keep-constant-channels
 
     [budget]                    # for all models on all boards
     headroom = "10 %"           # share of every memory region that must stay free

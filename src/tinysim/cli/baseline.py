@@ -15,6 +15,7 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    SparseOption,
     TuneOption,
     chosen,
 )
@@ -63,6 +64,7 @@ def save(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    sparse: SparseOption = "auto",
     tune: TuneOption = False,
 ) -> None:
     """Store profiles as MODEL@BOARD.json, to compare later ones with; commit the files.
@@ -79,7 +81,7 @@ def save(
     elif not board:
         raise typer.BadParameter("give at least one --board")
     else:
-        choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+        choices = chosen(optimize, planner, keep_constant_channels, rounding, patches, sparse)
         options = {**choices, "tune": tune}
         jobs = [(model, name, input or [], options) for name in dict.fromkeys(board)]
         folder = baseline_folder(Path())
@@ -130,6 +132,7 @@ def compare(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    sparse: SparseOption = "auto",
     tune: TuneOption = False,
 ) -> None:
     """Show what has changed: totals, cycles by cause, layers, conditions.
@@ -146,7 +149,7 @@ def compare(
     except ValueError as error:
         raise typer.BadParameter(f"--limit: {error}") from error
     check_writable(json, markdown, html)
-    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches, sparse)
     options = {**choices, "tune": tune}
     paths = (before, after) if after else (_stored(before, board, folder), before)
     comparison = compare_records(

@@ -15,6 +15,7 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    SparseOption,
     TuneOption,
     chosen,
     tuned_choices,
@@ -30,6 +31,7 @@ def compile(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    sparse: SparseOption = "auto",
     tune: TuneOption = False,
 ) -> None:
     """Write the C sources, static library, ELF and map of a model for a board.
@@ -38,7 +40,7 @@ def compile(
     """
     import tinysim
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches, sparse)
     choices, said = tuned_choices(model, board, choices, tune)
     compilation = tinysim.compile(model, board, **choices)
     write_folder(output, dict(compilation.files))

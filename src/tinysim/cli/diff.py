@@ -16,6 +16,7 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    SparseOption,
     TuneOption,
     chosen,
     tuned_choices,
@@ -38,6 +39,7 @@ def diff(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    sparse: SparseOption = "auto",
     tune: TuneOption = False,
 ) -> None:
     """Compare every layer's output on the emulated board with the host's.
@@ -50,7 +52,7 @@ def diff(
     from tinysim.compiler import Choices
     from tinysim.layerwise import compare_layers, first_difference
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches, sparse)
     choices, said = tuned_choices(model, board, choices, tune)
     found = compare_layers(
         model,

@@ -24,6 +24,9 @@ RoundingOption = Annotated[
 PatchesOption = Annotated[
     bool, typer.Option("--patches", help="Run the first layers in bands: less RAM, more cycles.")
 ]
+SparseOption = Annotated[
+    str, typer.Option(help="Leave out weights that are zero: auto (not for speed), never, always.")
+]
 TuneOption = Annotated[
     bool,
     typer.Option("--tune", help="Try all kernels for each layer on the board: takes longer."),
@@ -35,12 +38,18 @@ NoCacheOption = Annotated[
 
 
 def chosen(
-    optimize: str, planner: str, keep_constant_channels: bool, rounding: str, patches: bool
+    optimize: str,
+    planner: str,
+    keep_constant_channels: bool,
+    rounding: str,
+    patches: bool,
+    sparse: str = "auto",
 ) -> ChoiceArguments:
     """Return what the user chose, or refuse what the compiler does not know."""
     from tinysim.compiler.memory import PLANNERS
     from tinysim.compiler.passes.rounding import ROUNDINGS
     from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
+    from tinysim.compiler.variants import SPARSE
 
     if optimize not in OPTIMIZE_FLAGS:
         raise typer.BadParameter(f"--optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {optimize}")
@@ -48,12 +57,15 @@ def chosen(
         raise typer.BadParameter(f"--planner is {' or '.join(PLANNERS)}, not {planner}")
     if rounding not in ROUNDINGS:
         raise typer.BadParameter(f"--rounding is {' or '.join(ROUNDINGS)}, not {rounding}")
+    if sparse not in SPARSE:
+        raise typer.BadParameter(f"--sparse is {' or '.join(SPARSE)}, not {sparse}")
     return {
         "optimize": optimize,
         "planner": planner,
         "keeps_constant_channels": keep_constant_channels,
         "rounding": rounding,
         "patches": patches,
+        "sparse": sparse,
     }
 
 

@@ -25,6 +25,7 @@ from tinysim.cli.options import (
     PatchesOption,
     PlannerOption,
     RoundingOption,
+    SparseOption,
     TuneOption,
     chosen,
     seconds,
@@ -72,6 +73,7 @@ def run(
     keep_constant_channels: KeepConstantChannelsOption = False,
     rounding: RoundingOption = "tflm",
     patches: PatchesOption = False,
+    sparse: SparseOption = "auto",
     tune: TuneOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     function: Annotated[
@@ -156,7 +158,7 @@ def run(
         report_firmware(profiles_of_firmware, json, flame, uart_out, quiet)
         return
 
-    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches)
+    choices = chosen(optimize, planner, keep_constant_channels, rounding, patches, sparse)
     if len(names) > 1 and save_output is not None:
         raise typer.BadParameter("--save-output goes with one board")
     inputs = [read_array(path) for path in input] if input else None
