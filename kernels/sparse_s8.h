@@ -118,13 +118,19 @@ ts_sparse_bitmap(ts_sparse_s8 *rest, int32_t count, ts_sparse_sink *sink, bool i
     const uint8_t *const end = codes + count;
     const int8_t *values = rest->values;
     for (uint32_t first = 0; codes != end; first += 8) {
-        uint32_t position = first;
-        for (uint32_t bits = *codes++; bits != 0; bits >>= 1) {
+        uint32_t bits = *codes++;
+#ifdef __ARM_FEATURE_CLZ
+        for (; bits != 0; bits &= bits - 1) {
+            ts_sparse_take(sink, is_list, first + (uint32_t)__builtin_ctz(bits), *values++);
+        }
+#else /* counting zeros would take a call */
+        for (uint32_t position = first; bits != 0; bits >>= 1) {
             if ((bits & 1) != 0) {
                 ts_sparse_take(sink, is_list, position, *values++);
             }
             position++;
         }
+#endif
     }
     rest->codes = codes;
     rest->values = values;
