@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,13 @@ class State:
         shape). Stages that train keep all others at zero. None: nothing is masked.
     notes
         What the stage has to say for the table: name -> text.
+    choices
+        How the model is compiled, where a stage wants it otherwise than usual: keyword arguments
+        of ``tinysim.run``.
     """
 
     keras: Path | None
     tflite: Path | None = None
     masks: Path | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
