@@ -44,8 +44,8 @@ MAY_IMPORT = {
     "ranking": {"__version__", "api", "boards", "budget", "compiler", "errors", "simulator"},
     "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "lab": {
-        *("api", "arrays", "boards", "budget", "cache", "check", "compiler", "errors"),
-        *("firmware", "kernels", "records", "report", "simulator"),
+        *("agreement", "api", "arrays", "boards", "budget", "cache", "check"),
+        *("compiler", "errors", "firmware", "kernels", "records", "report", "simulator"),
     },
     "pytest_plugin": {"baseline", "budget", "errors", "report", "simulator"},
     "cli": {

@@ -1,0 +1,54 @@
+"""The stage that leaves zeros out of the firmware: nothing of the model changes, only its cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tinysim.api import run as run_model
+from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
+from tinysim.compiler.variants import SPARSE
+from tinysim.errors import RecipeError
+from tinysim.lab.stages import Context
+from tinysim.lab.state import State
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the model is compiled from here on; see ``docs/kernels.md``."""
+
+    sparse: str = "auto"
+    optimize: str = "balanced"
+
+    def __post_init__(self) -> None:
+        if self.sparse not in SPARSE:
+            raise ValueError(f"sparse is {' or '.join(SPARSE)}, not {self.sparse!r}")
+        if self.optimize not in OPTIMIZE_FLAGS:
+            raise ValueError(f"optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {self.optimize!r}")
+        if self.sparse == "auto" and self.optimize == "speed":
+            raise ValueError("sparse = 'auto' changes nothing with optimize = 'speed'")
+
+
+def run(settings: Settings, context: Context, before: State) -> State:
+    """Record the choice, and say what it saves on each board."""
+    if before.tflite is None:
+        raise RecipeError(
+            "there is no converted model: encodings are of int8 weights",
+            where="stage sparse",
+            fix="quantize before",
+        )
+    notes = {}
+    for done, board in enumerate(context.boards):
+        context.on_progress(done / len(context.boards), board)
+        kept, left_out = (
+            run_model(before.tflite, board, optimize=settings.optimize, sparse=sparse)
+            for sparse in ("never", settings.sparse)
+        )
+        layers = sum("_sparse_s8" in layer.kernel for layer in left_out.layers)
+        saved = kept.used_bytes("flash") - left_out.used_bytes("flash")
+        slower = left_out.cycles / kept.cycles - 1
+        notes[f"sparse on {board}"] = (
+            f"{layers} of {len(left_out.layers)} layers, {saved:,} B of flash less, "
+            f"{slower:+.1%} cycles"
+        )
+    choices = {**before.choices, "sparse": settings.sparse, "optimize": settings.optimize}
+    return replace(before, choices=choices, notes=notes)

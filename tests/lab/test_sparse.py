@@ -1,0 +1,150 @@
+"""What leaving zeros out brings: reports that add up, and the stage that records the choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinysim
+from tests import tflite_models as models
+from tests.test_sparse import thinned
+from tinysim.compiler.reference import Reference
+from tinysim.compiler.sparse import ENCODINGS
+from tinysim.errors import InternalError, RecipeError
+from tinysim.lab.data import Dataset
+from tinysim.lab.sparse import DENSE, Comparison, Cost, Curve, Shape, break_even, compare
+from tinysim.lab.sparse_table import comparison_table, curve_table
+from tinysim.lab.stages import Context, sparse
+from tinysim.lab.state import State
+
+BOARD = "rpi_pico"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A convolution that is pruned."""
+    x = models.int8((1, 6, 6, 16), 0.5, 3)
+    filter_ = models.constant(thinned((24, 3, 3, 16), 0.1), (0.01,), 0)
+    bias = models.constant(np.arange(24, dtype=np.int32), (0.005,))
+    path = tmp_path_factory.mktemp("sparse") / "pruned.tflite"
+    path.write_bytes(models.conv_2d(x, filter_, bias, models.int8((), 0.5, 5)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def comparison(model: Path) -> Comparison:
+    return compare(model, BOARD)
+
+
+def test_sums(model: Path, comparison: Comparison) -> None:
+    (layer,) = comparison.layers
+    assert layer.weights == 24 * 9 * 16
+    assert 0 < layer.density == layer.non_zeros / layer.weights < 0.2
+    assert set(layer.constant_bytes) == set(layer.cycles) == {DENSE, *ENCODINGS}
+    assert layer.leanest == "runs"
+    for way, cost in comparison.whole.items():
+        # The only layer's arrays are all the weights that the image has, and begin at words.
+        assert 0 <= cost.weights_bytes - layer.constant_bytes[way] < 16
+        assert cost.weights_bytes < cost.flash_bytes
+        assert layer.cycles[way] < cost.cycles
+        assert cost.energy_j is not None and cost.energy_j > 0
+    per_cycle = {cost.energy_j / cost.cycles for cost in comparison.whole.values() if cost.energy_j}
+    assert max(per_cycle) == pytest.approx(min(per_cycle))
+
+
+def test_it_is_what_a_run_says(model: Path, comparison: Comparison) -> None:
+    for cost, choice in ((comparison.whole[DENSE], "never"), (comparison.auto, "auto")):
+        profile = tinysim.run(model, BOARD, optimize="balanced", sparse=choice)
+        assert profile.output_check.status == "exact"
+        assert (cost.flash_bytes, cost.cycles) == (profile.used_bytes("flash"), profile.cycles)
+        assert cost.weights_bytes == profile.used_bytes("flash", "weights")
+        assert cost.ram_bytes == profile.used_bytes("ram")
+    assert comparison.auto == comparison.whole["runs"]
+
+
+def test_the_fewer_weights_the_leaner_and_faster() -> None:
+    densities = (0.05, 0.4)
+    curve = break_even(Shape(outputs=16, channels=64), "generic_m0plus", densities=densities)
+    assert list(curve.costs) == [*densities]
+    thin, thick = curve.costs.values()
+    for way in ENCODINGS:
+        assert thin[way].weights_bytes < thick[way].weights_bytes
+        assert thin[way].cycles < thick[way].cycles
+        assert 0 <= curve.wins_below(way, "cycles") <= 0.4
+    assert thin[DENSE].weights_bytes == thick[DENSE].weights_bytes
+    assert thin[DENSE].energy_j is None
+    table = curve_table(curve)
+    assert f"| {thick['runs'].flash_bytes:,} |" in table
+    assert "wins below a density of" in table
+
+
+def cost(flash_bytes: int) -> Cost:
+    return Cost(flash_bytes, 0, 0, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "at"),
+    [
+        ((50, 90, 150), 0.2 + 0.2 * 10 / 60),
+        ((50, 100, 150), 0.2),
+        ((120, 130, 140), 0.0),
+        ((50, 60, 70), 0.4),
+    ],
+)
+def test_a_win_is_where_two_lines_meet(sizes: tuple[int, ...], at: float) -> None:
+    points = zip((0.1, 0.2, 0.4), sizes, strict=True)
+    costs = {density: {DENSE: cost(100), "crs8": cost(size)} for density, size in points}
+    curve = Curve(Shape(1, 1), "b", "size", costs)
+    assert curve.wins_below("crs8", "flash_bytes") == pytest.approx(at)
+    assert curve.wins_below("runs", "flash_bytes") == 0.0
+
+
+def test_a_wrong_output_is_no_result(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(Reference):
+        def infer(self, inputs):  # type: ignore[no-untyped-def]
+            return tuple(np.zeros_like(value) for value in super().infer(inputs))
+
+    monkeypatch.setattr("tinysim.lab.sparse.Reference", Other)
+    with pytest.raises(InternalError, match="differs"):
+        compare(model, BOARD)
+
+
+def test_names_from_files_stay_in_their_cells(comparison: Comparison) -> None:
+    layer = replace(comparison.layers[0], name="a|b\n| c |")
+    table = comparison_table(replace(comparison, layers=(layer,)))
+    rows = [line for line in table.splitlines() if "a b" in line]
+    assert len(rows) == 1
+    assert rows[0].count("|") == comparison_table(comparison).splitlines()[2].count("|")
+
+
+def context(folder: Path, *boards: str) -> Context:
+    nothing = np.zeros((0, 1))
+    none = np.zeros(0, np.int64)
+    return Context(Dataset("", nothing, none, nothing, none, (), ""), folder, 0, boards)
+
+
+def test_the_stage_records_the_choice(model: Path, tmp_path: Path) -> None:
+    before = State(None, tflite=model, notes={"of": "before"}, choices={"patches": True})
+    after = sparse.run(sparse.Settings(), context(tmp_path, BOARD), before)
+    assert after.tflite == model
+    assert after.choices == {"patches": True, "sparse": "auto", "optimize": "balanced"}
+    profile = tinysim.run(model, BOARD, **after.choices)
+    assert [layer.kernel for layer in profile.layers] == ["conv_2d_sparse_s8"]
+    (note,) = after.notes.values()
+    assert note.startswith("1 of 1 layers, ")
+
+
+def test_the_stage_wants_a_converted_model(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="converted"):
+        sparse.run(sparse.Settings(), context(tmp_path, BOARD), State(tmp_path / "m.keras"))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"sparse": "yes"}, {"optimize": "all"}, {"optimize": "speed"}]
+)
+def test_settings_that_make_no_sense(settings: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"sparse|optimize"):
+        sparse.Settings(**settings)
