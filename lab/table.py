@@ -82,6 +82,9 @@ _OF_BOARDS: dict[str, tuple[str, Callable[[OnBoard], float | None]]] = {
     "at most": ("J", lambda one: one.energy_j.high if one.energy_j else None),
 }
 
+#: Ends of bands: how far they scatter is said by what lies between them.
+_ENDS = ("from", "to", "at least", "at most")
+
 
 def by_stage(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
     """Return the repeats of each stage, by its chain, in the order of the recipe."""
@@ -134,9 +137,12 @@ def board_table(rows: Sequence[Row]) -> Table:
     for repeats in by_stage(rows).values():
         for board in boards_of(rows):
             found = on_board(repeats, board)
-            cells = [
-                _cell(Spread.of(map(value, found)), unit) for unit, value in _OF_BOARDS.values()
-            ]
+            cells = []
+            for heading, (unit, value) in _OF_BOARDS.items():
+                spread = Spread.of(map(value, found))
+                if spread and heading in _ENDS:
+                    spread = Spread(spread.mean, 0.0)
+                cells.append(_cell(spread, unit))
             worst = max(found, key=lambda one: (one.problem is not None, one.overflow_bytes or 0))
             lines.append((repeats[0].stage, board, *cells, worst.problem or worst.verdict))
     headings = ("stage", "board", *_OF_BOARDS, "verdict")
@@ -272,7 +278,10 @@ def _cell(spread: Spread | None, unit: str) -> str:
     shown = _shown(spread.mean, unit)
     if not spread.deviation:
         return shown
-    return f"{shown} ± {_shown(spread.deviation, unit)}"
+    deviation = _shown(spread.deviation, unit)
+    number, _, written = shown.rpartition(" ")
+    is_alike = number and deviation.endswith(f" {written}")
+    return f"{number if is_alike else shown} ± {deviation}"
 
 
 def _shown(value: float, unit: str) -> str:

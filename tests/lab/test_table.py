@@ -76,7 +76,7 @@ def test_models() -> None:
     assert line["stage"] == "model"
     assert (line["parameters"], line["non-zero"]) == ("1,000", "250")
     assert (line["as float32"], line["gzip"]) == ("4,000 B", "3,000 B")
-    assert line["accuracy"] == "80.00 % ± 14.14 %"
+    assert line["accuracy"] == "80.00 ± 14.14 %"
     interval = wilson(0.8, 10)
     assert line["95 % interval"] == f"{interval.low * 100:.2f} to {interval.high * 100:.2f} %"
     assert len(table.lines) == 2
