@@ -7,6 +7,7 @@ import typer
 from tinysim.cli.lab_compare import compare
 from tinysim.cli.lab_data import data
 from tinysim.cli.lab_needs import require_tensorflow as require_tensorflow
+from tinysim.cli.lab_prune import prune
 from tinysim.cli.lab_run import run
 from tinysim.cli.lab_stages import stages
 
@@ -17,6 +18,6 @@ app = typer.Typer(
     help="Train, prune, quantize and distill models - and see what it does to the chip.",
 )
 
-for _command in (run, compare, stages):
+for _command in (run, compare, prune, stages):
     app.command()(_command)
 app.add_typer(data, name="data")
