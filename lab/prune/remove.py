@@ -111,7 +111,7 @@ def variable_masks(model: keras.Model, kept: Kept) -> dict[str, Mask]:
         path: found
         for path, found in _kept_elements(model, groups, kept).items()
         # A moving variance must not be zero.
-        if not found.all() and "/moving_" not in path
+        if not found.all() and not path.rpartition("/")[2].startswith("moving_")
     }
 
 

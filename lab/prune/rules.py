@@ -23,17 +23,31 @@ _ELEMENTWISE = {
     *("softsign", "exponential", "mish", "log_sigmoid"),
 }
 
+#: Functions of ``keras.ops`` whose classes are called, and do, as the layers or activations.
+_OPERATIONS = {
+    *("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Concatenate"),
+    *("Relu", "Relu6", "HardSigmoid", "HardSilu", "Sigmoid", "Silu", "Tanh"),
+}
+
 #: Class name -> rule.
 _rules: dict[str, Rule] = {}
 
 
 def follow(walk: Walk, call: Call) -> Sequence[Channels] | None:
     """Return the channels of a layer's outputs, if a rule follows it."""
-    kind = type(call.layer)
+    import keras
+
+    layer, kind = call.layer, type(call.layer)
+    rule = _rules.get(kind.__name__)
     # A layer of the user's own may do anything, whatever it is called.
-    known = kind.__module__.partition(".")[0] in ("keras", "tinysim")
-    rule = _rules.get(kind.__name__) if known else None
-    return rule(walk, call) if rule else None
+    if rule is None or not _is_from(kind, "keras", "tinysim"):
+        return None
+    if not isinstance(layer, keras.Layer) and kind.__name__ not in _OPERATIONS:
+        return None
+    # Their kernels are made of other variables.
+    if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+        return None
+    return rule(walk, call)
 
 
 def _follows(*kinds: str) -> Callable[[Rule], Rule]:
@@ -93,7 +107,7 @@ def _separable(walk: Walk, call: Call) -> Sequence[Channels] | None:
 @_follows("Dense")
 def _dense(walk: Walk, call: Call) -> Sequence[Channels] | None:
     layer, (channels,) = call.layer, call.inputs
-    if not call.on_last_axis or not _is_elementwise(layer) or getattr(layer, "lora_enabled", False):
+    if not call.on_last_axis or not _is_elementwise(layer):
         return None
     made = walk.fresh(layer.units)
     walk.use(layer, "kernel", 0, channels.atoms, "reads")
@@ -116,7 +130,7 @@ def _normalization(walk: Walk, call: Call) -> Sequence[Channels] | None:
 @_follows(
     *("ReLU", "LeakyReLU", "ELU", "Activation", "ActivityRegularization", "Identity"),
     *("GaussianNoise", "GaussianDropout", "AlphaDropout", "Dropout"),
-    *("Relu", "Relu6", "HardSigmoid", "HardSwish", "HardSilu", "Sigmoid", "Silu", "Tanh"),
+    *("Relu", "Relu6", "HardSigmoid", "HardSilu", "Sigmoid", "Silu", "Tanh"),
 )
 def _elementwise(walk: Walk, call: Call) -> Sequence[Channels] | None:
     shaped = getattr(call.layer, "noise_shape", None) is not None
@@ -260,5 +274,12 @@ def _reads_last(call: Call) -> bool:
 
 
 def _is_elementwise(layer: Any) -> bool:
-    activation = getattr(layer, "activation", None)
-    return activation is None or getattr(activation, "__name__", "") in _ELEMENTWISE
+    function = getattr(layer, "activation", None)
+    if function is None:
+        return True
+    known = getattr(function, "__name__", "") in _ELEMENTWISE
+    return known and _is_from(function, "keras", "tensorflow")
+
+
+def _is_from(thing: Any, *packages: str) -> bool:
+    return thing.__module__.partition(".")[0] in packages

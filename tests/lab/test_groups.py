@@ -191,6 +191,27 @@ def test_what_is_not_understood_stops_pruning_there_only(layer: Any) -> None:
     assert groups["before"].frozen is groups["after"].frozen is None
 
 
+def relu(x: Any) -> Any:
+    return x - keras.ops.max(x, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: layers.Flatten()(keras.ops.average(x, axis=1)),
+        lambda x: keras.ops.reshape(x, (-1, 8, 8, 4)),
+        lambda x: x * np.arange(4.0),
+        lambda x: x[..., :4],
+        layers.Activation(relu),
+    ],
+    ids=["average", "reshape", "array", "slice", "own activation"],
+)
+def test_functions_are_not_taken_for_layers_of_their_name(function: Any) -> None:
+    inputs = keras.Input((8, 8, 3))
+    model = classifier(inputs, function(layers.Conv2D(4, 1, name="a")(inputs)))
+    assert "is not followed" in (found(model)["a"].frozen or "")
+
+
 def test_a_sequential_is_a_model_too() -> None:
     model = keras.Sequential(
         [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="a"), layers.Flatten(), layers.Dense(2)]

@@ -142,7 +142,8 @@ def shared(x: Any) -> Any:
 
 def not_understood(x: Any) -> Any:
     x = layers.Conv2D(6, 3)(layers.Conv2D(6, 3)(x))
-    return layers.Conv2D(6, 1)(layers.Conv2D(6, 1)(layers.LayerNormalization()(x)))
+    x = layers.Conv2D(6, 1)(layers.LayerNormalization()(x))
+    return layers.Conv2D(6, 1)(layers.Conv2D(6, 1)(x[..., :4] * np.arange(4.0)))
 
 
 PATTERNS = [
