@@ -19,6 +19,7 @@ from tinysim.compiler.ops.conv_2d import Conv2D
 from tinysim.compiler.ops.fully_connected import FullyConnected
 from tinysim.compiler.sparse import ENCODINGS, decode, encode
 from tinysim.compiler.variants import SPARSE, candidates, select
+from tinysim.compiler.variants.conv_2d_sparse_s8 import _tile
 from tinysim.simulator.cores import load_core
 
 BOARDS = ("generic_m4", "generic_m0plus")
@@ -224,3 +225,8 @@ def test_code_is_no_larger_than_the_rule_supposes(
     code, dense_code = (flash(image) - flash(image, "weights") for image in (always, never))
     assert len(set(kernels(always))) == 2
     assert 0 < code - dense_code <= 2 * supposed.layer_bytes + supposed.shared_bytes
+
+
+def test_tiles_divide_a_row() -> None:
+    widths = {3: 3, 4: 4, 10: 10, 16: 16, 32: 16, 48: 16, 49: 7, 50: 25, 96: 16, 113: 113, 125: 25}
+    assert {width: _tile(width) for width in widths} == widths

@@ -13,8 +13,9 @@ from tinysim.firmware import Target
 
 #: Outputs that are summed up at a time, as the kernel has it.
 PIXELS = 4
-#: Outputs of a row that are gathered for: filters are decoded once a tile, which takes RAM.
-MOST_TILE = 16
+#: Outputs of a row that are gathered for, if so many divide it: filters are decoded once a tile,
+#: which takes RAM.
+TILES = (*range(16, 33), *range(15, PIXELS - 1, -1))
 #: The list of a filter's values: positions have 24 bits.
 MOST_LENGTH = 2**23
 GEOMETRY = (
@@ -78,6 +79,5 @@ def _is_pointwise(p: dict[str, int]) -> bool:
 
 
 def _tile(width: int) -> int:
-    """Return the largest divisor of a row that is no larger than a tile; else the whole row."""
-    best = max(size for size in range(1, MOST_TILE + 1) if width % size == 0)
-    return best if best >= PIXELS else width
+    """Return the first of ``TILES`` that divides a row; else the whole row."""
+    return next((size for size in TILES if width % size == 0), width)

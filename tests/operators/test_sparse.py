@@ -65,7 +65,7 @@ def convolutions(draw: Draw) -> Case:
         dilation = (draw(st.integers(1, 2)), 1)
     channels = draw(st.sampled_from([1, 2, 3, 4, 8, 20]))
     height = draw(st.integers(1, 4)) + (window[0] - 1) * dilation[0]
-    width = draw(st.sampled_from([1, 2, 3, 4, 5, 6, 8, 17, 20])) + window[1] - 1
+    width = draw(st.sampled_from([1, 2, 3, 4, 5, 6, 8, 17, 20, 34, 37])) + window[1] - 1
     images = draw(st.integers(1, 2))
     x = models.int8((images, height, width, channels), 0.5, draw(ZERO_POINTS))
     shape = (draw(st.integers(1, 9)), *window, channels)
