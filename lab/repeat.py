@@ -143,7 +143,7 @@ class _Repeat:
             folder,
             chain=chain,
             repeat=self.repeat,
-            choices=recipe.choices,
+            choices={**recipe.choices, **state.choices},
             on_progress=self.clock.tell,
         )
         with written_whole(folder / _ROW) as part:

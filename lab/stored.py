@@ -46,6 +46,7 @@ class _Stored:
     tflite: _File | None
     masks: _File | None
     notes: Mapping[str, str]
+    choices: Mapping[str, str]
 
 
 def save_state(folder: Path, key: str, seconds: float, state: State) -> None:
@@ -57,6 +58,7 @@ def save_state(folder: Path, key: str, seconds: float, state: State) -> None:
         tflite=_file(state.tflite, folder),
         masks=_file(state.masks, folder),
         notes=state.notes,
+        choices=state.choices,
     )
     with written_whole(folder / FILE_NAME) as part:
         part.write_bytes(dumps(stored))
@@ -75,13 +77,14 @@ def load_state(folder: Path, key: str) -> tuple[State, float] | None:
         None if file is None else Path(os.path.normpath(folder / file.path))
         for file in (stored.keras, stored.tflite, stored.masks)
     )
-    return State(keras, tflite, masks, dict(stored.notes)), stored.seconds
+    return State(keras, tflite, masks, dict(stored.notes), dict(stored.choices)), stored.seconds
 
 
 def key_from(state: State | None, *values: object) -> str:
     """Return a key of a state's files and of all else that something follows from."""
     files = () if state is None else (state.keras, state.tflite, state.masks)
-    return key_of(PARTS, [said(file) for file in files], *map(said, values))
+    choices = {} if state is None else state.choices
+    return key_of(PARTS, [said(file) for file in files], said(choices), *map(said, values))
 
 
 def said(value: Any) -> object:

@@ -79,6 +79,20 @@ MODULES = {
             (context.folder / "model.tflite").write_bytes(content)
             return State(before.keras, context.folder / "model.tflite")
     """,
+    "stages/tight.py": """
+        from __future__ import annotations
+
+        from dataclasses import dataclass, replace
+
+
+        @dataclass(frozen=True)
+        class Settings:
+            optimize: str = "size"
+
+
+        def run(settings, context, before):
+            return replace(before, choices={"optimize": settings.optimize})
+    """,
     "zoo/tiny.py": """
         def build(input_shape, class_count, *, width=4):
             import keras

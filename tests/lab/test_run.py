@@ -67,6 +67,17 @@ def states(folder: Path, out: str = "out") -> dict[str, int]:
     return {str(path.parent.relative_to(folder / out)): path.stat().st_mtime_ns for path in found}
 
 
+def test_a_stage_says_how_its_model_is_compiled(tmp_path: Path) -> None:
+    text = fakes.recipe_text().replace("repeats = 2", "repeats = 1")
+    (tmp_path / "digits.toml").write_text(text + '\n[[stage]]\nkind = "tight"\nafter = "int8"\n')
+    with fakes.installed(tmp_path / "fakes"):
+        rows = follow(tmp_path)
+        assert follow(tmp_path) == rows
+    usual, tight = (next(r for r in rows if r.chain[-1] == name) for name in ("int8", "tight"))
+    assert usual.tflite_bytes == tight.tflite_bytes
+    assert tight.boards[0].flash_bytes < usual.boards[0].flash_bytes
+
+
 def test_each_stage_has_a_folder_and_a_row(folder: Path) -> None:
     rows = follow(folder)
     assert [row.chain for row in rows] == [
