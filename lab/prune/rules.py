@@ -107,12 +107,14 @@ def _separable(walk: Walk, call: Call) -> Sequence[Channels] | None:
 @_follows("Dense")
 def _dense(walk: Walk, call: Call) -> Sequence[Channels] | None:
     layer, (channels,) = call.layer, call.inputs
-    if not call.on_last_axis or not _is_elementwise(layer):
+    if not call.on_last_axis:
         return None
     made = walk.fresh(layer.units)
     walk.use(layer, "kernel", 0, channels.atoms, "reads")
     walk.use(layer, "kernel", 1, made, "makes")
     walk.use(layer, "bias", 0, made, "follows")
+    if not _is_elementwise(layer):  # a softmax: what it reads may go all the same
+        walk.freeze(made, f"the activation of {layer.name}")
     return _on_last(call, made)
 
 

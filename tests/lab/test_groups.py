@@ -245,3 +245,13 @@ def test_balanced_sets_take_the_same_from_each_row(rows: list[list[int]]) -> Non
     assert sorted(thing for one in sets for thing in one) == sorted({*np.ravel(rows).tolist()})
     for one in sets:
         assert len({sum(thing in one for thing in row) for row in rows}) == 1
+
+
+def test_what_a_dense_softmax_reads_may_go() -> None:
+    """Models of others end like this; only its own units are the classes."""
+    inputs = keras.Input((6,), name="image")
+    x = layers.Dense(5, activation="relu", name="hidden")(inputs)
+    groups = found(keras.Model(inputs, layers.Dense(3, activation="softmax", name="classes")(x)))
+    assert groups["hidden"].frozen is None and groups["hidden"].size == 5
+    assert places(groups["hidden"]) >= {"hidden.kernel[1] makes", "classes.kernel[0] reads"}
+    assert all(group.frozen for name, group in groups.items() if name != "hidden")
