@@ -136,4 +136,4 @@ def test_what_it_is_not_for() -> None:
     steep = models.add(a, a, models.int8((3, 5), 0.001, 0))
     assert find_line(call_of(steep)) is None
     older = load_core(load_board("generic_m3").core).target
-    assert [c.name for c in candidates(call_of(usual), older)] == ["add_s8"]
+    assert [c.name for c in candidates(call_of(usual), older)] == ["add_s8_v6m", "add_s8"]

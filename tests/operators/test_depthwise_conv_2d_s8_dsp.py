@@ -205,7 +205,7 @@ def test_cheapest_is_for_the_shape(shape: tuple[int, ...], window: Pair, name: s
 def test_what_no_kernel_takes_stays_portable() -> None:
     call = portable_call(layer_of((1, 6, 6, 8), (3, 3), (1, 1)))
     assert len(candidates(call, target_of("generic_m4"))) > 1
-    assert len(candidates(call, target_of("generic_m3"))) == 1
+    assert not any("dsp" in one.name for one in candidates(call, target_of("generic_m3")))
     for changed in ({"rounding": 1}, {"filter_offset": 1}, {"dilation_h": 2}):
         other = replace(call, params={**call.params, **changed})
         assert len(candidates(other, target_of("generic_m4"))) == 1, changed
