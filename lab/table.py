@@ -183,8 +183,8 @@ def as_rich(table: Table) -> RichTable:
 def as_markdown(table: Table) -> str:
     """Return a table of Markdown, without its title."""
     rule = ["---" if i < table.labels else "---:" for i in range(len(table.headings))]
-    lines = [table.headings, rule, *table.lines]
-    return "".join(f"| {' | '.join(map(escaped, line))} |\n" for line in lines)
+    headings, *cells = ([*map(escaped, line)] for line in (table.headings, *table.lines))
+    return "".join(f"| {' | '.join(line)} |\n" for line in (headings, rule, *cells))
 
 
 def to_markdown(rows: Sequence[Row]) -> str:

@@ -105,6 +105,7 @@ def test_confusion_is_of_all_repeats() -> None:
 def test_markdown_has_as_many_cells_in_each_line() -> None:
     (table,) = confusion_tables(ROWS[:1])
     heading, *lines = as_markdown(table).splitlines()
+    assert set(lines[0]) == set("| -:"), "the line that makes it a table"
     assert {line.count("|") for line in lines} == {heading.count("|")} == {4}
     assert "TFLite interpreter" in to_markdown(ROWS)
 
