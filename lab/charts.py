@@ -1,8 +1,15 @@
-"""The charts of a recipe: accuracy of all stages, and what they take of each board."""
+"""The charts of a recipe: accuracy of all stages, and what they take of each board.
+
+A recipe without ``each`` has bars, one a stage. One with it has lines: over the parameters that
+remain if it prunes to several shares, else over the first numbers that it goes through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from tinysim.boards import load_board
 from tinysim.lab.chart import Chart, Limit, Point, Series, svg
@@ -13,74 +20,179 @@ from tinysim.lab.table import Spread, boards_of, by_stage, on_board
 _COSTS: dict[str, tuple[str, Callable[[OnBoard], float | None], str]] = {
     "flash": ("flash [B]", lambda one: one.flash_bytes, "flash"),
     "ram": ("RAM [B]", lambda one: one.ram_bytes, "ram"),
-    "latency": ("latency [s]", lambda one: one.latency_s.value if one.latency_s else None, ""),
-    "energy": ("energy [J]", lambda one: one.energy_j.value if one.energy_j else None, ""),
+    "latency": ("latency [s]", lambda one: one.typical_s, ""),
+    "energy": ("energy [J]", lambda one: one.typical_j, ""),
 }
+#: The value of ``each`` that pruning falls short of, or beyond: what remains is drawn instead.
+_REMAINING = "remaining"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The repeats of a stage, and where they are drawn."""
+
+    rows: Sequence[Row]
+    series: str
+    x: float | str
 
 
 def charts(rows: Sequence[Row], boards: Sequence[str]) -> dict[str, str]:
-    """Return name of a file -> SVG; bars are means, their bands one deviation each way.
+    """Return name of a file -> SVG; points are means, their bands one deviation each way.
 
     ``boards`` are the recipe's: names, or paths of board files.
     """
-    stages = by_stage(rows)
-    accuracy = {
-        repeats[0].stage: Spread.of(row.accuracy.value * 100 for row in repeats)
-        for repeats in stages.values()
-    }
-    drawn = {"accuracy.svg": _bars("Accuracy", "accuracy [%]", {"accuracy": accuracy})}
-    found = {load_board(board).name: load_board(board) for board in boards}
-    for name, (axis, value, kind) in _COSTS.items():
-        by_board = {
-            board: {
-                repeats[0].stage: Spread.of(map(value, on_board(repeats, board)))
-                for repeats in stages.values()
-            }
-            for board in boards_of(rows)
-        }
-        limits = [
-            Limit(
-                f"{kind} of {board}",
-                sum(one.usable_bytes for one in of.regions if one.kind == kind),
-            )
-            for board, of in found.items()
-            if kind
-        ]
-        if any(spread for spreads in by_board.values() for spread in spreads.values()):
-            drawn[f"{name}.svg"] = _bars(axis.partition(" [")[0], axis, by_board, limits)
+    axis, places = _placed(rows)
+    drawn = {}
+    if rows[0].accuracy is not None:
+        drawn["accuracy.svg"] = _chart("accuracy [%]", axis, _series(places, _accuracy))
+        if lost := _series(places, _changed_by_conversion(rows)):
+            drawn["quantization.svg"] = _chart("change by quantization [points]", axis, lost)
+    stored = _series(places, _mean(lambda row: row.tflite_bytes))
+    drawn["size.svg"] = _chart("size of the .tflite [B]", axis, stored, is_cost=True)
+    for name, (label, value, kind) in _COSTS.items():
+        series = _of_boards(places, boards_of(rows), value)
+        if series:
+            limits = _limits(boards, kind) if kind else []
+            drawn[f"{name}.svg"] = _chart(label, axis, series, limits, is_cost=True)
     return {file: svg(chart) for file, chart in drawn.items()}
 
 
-def _bars(
-    title: str,
-    axis: str,
-    groups: dict[str, dict[str, Spread | None]],
-    limits: Sequence[Limit] = (),
-) -> Chart:
-    """Return a chart with a bar for each stage of each group."""
-    series = tuple(
-        Series(
-            name,
-            tuple(
-                Point(
-                    stage,
-                    spread.mean,
-                    spread.mean - spread.deviation,
-                    spread.mean + spread.deviation,
-                )
-                for stage, spread in spreads.items()
-                if spread is not None
-            ),
+#: What is drawn of the repeats of a stage.
+_Drawn = Callable[[Sequence[Row]], Spread | None]
+
+
+def _placed(rows: Sequence[Row]) -> tuple[str, list[_Place]]:
+    """Return the axis, and all stages by their places on it; it has no name if there are bars."""
+    stages = [*by_stage(rows).values()]
+    keys = [key for repeats in stages for key in _numbers(repeats[0].values)]
+    if not keys:
+        return "", [_Place(repeats, "", repeats[0].stage) for repeats in stages]
+    axis = _REMAINING if _REMAINING in keys else keys[0]
+    places = []
+    for repeats in stages:
+        first = repeats[0]
+        if axis in first.values:
+            others = [value for key, value in first.values.items() if key != axis]
+            x = (
+                _remaining_percent(repeats, rows)
+                if axis == _REMAINING
+                else float(first.values[axis])
+            )
+            places.append(_Place(repeats, " ".join((first.group, *others)), x))
+    places.sort(key=lambda place: place.x)
+    return "parameters that remain [%]" if axis == _REMAINING else axis, places
+
+
+def _numbers(values: Mapping[str, str]) -> Iterator[str]:
+    """Yield the keys of those values that are numbers."""
+    for key, value in values.items():
+        with suppress(ValueError):
+            float(value)
+            yield key
+
+
+def _remaining_percent(repeats: Sequence[Row], rows: Sequence[Row]) -> float:
+    """Return the share of the largest model's parameters that are there and not zero."""
+    whole = max(row.parameters or 0 for row in rows)
+    return 100 * statistics.fmean(row.nonzero_parameters or 0 for row in repeats) / whole
+
+
+def _series(places: Sequence[_Place], drawn: _Drawn) -> list[Series]:
+    """Return what is drawn of each series; stages that have nothing of it are left out."""
+    found: dict[str, list[Point]] = {}
+    for place in places:
+        if spread := drawn(place.rows):
+            low, high = spread.mean - spread.deviation, spread.mean + spread.deviation
+            found.setdefault(place.series, []).append(Point(place.x, spread.mean, low, high))
+    return [Series(name, tuple(points)) for name, points in found.items()]
+
+
+def _of_boards(
+    places: Sequence[_Place], boards: Sequence[str], value: Callable[[OnBoard], float | None]
+) -> list[Series]:
+    """Return the series of every board."""
+    return [
+        replace(one, name=", ".join(filter(None, (one.name, board if boards[1:] else ""))))
+        for board in boards
+        for one in _series(
+            places,
+            lambda rows, board=board: Spread.of(map(value, on_board(rows, board))),  # type: ignore[misc]
         )
-        for name, spreads in groups.items()
-        if any(spreads.values())
-    )
+    ]
+
+
+def _mean(value: Callable[[Row], float | None]) -> _Drawn:
+    return lambda repeats: Spread.of(map(value, repeats))
+
+
+def _accuracy_percent(row: Row) -> float | None:
+    return 100 * row.accuracy.value if row.accuracy else None
+
+
+_accuracy = _mean(_accuracy_percent)
+
+
+def _changed_by_conversion(rows: Sequence[Row]) -> _Drawn:
+    """Return what says by how many points a converted stage is better than the one before it."""
+    stages = by_stage(rows)
+
+    def drawn(repeats: Sequence[Row]) -> Spread | None:
+        before = stages.get(repeats[0].chain[:-1], [])
+        if not before or before[0].is_converted or not repeats[0].is_converted:
+            return None
+        pairs = zip(before, repeats, strict=True)
+        return Spread.of(
+            100 * (b.accuracy.value - a.accuracy.value)
+            for a, b in pairs
+            if a.accuracy and b.accuracy
+        )
+
+    return drawn
+
+
+def _limits(boards: Sequence[str], kind: str) -> list[Limit]:
+    """Return how much memory of a kind boards have."""
+    return [
+        Limit(
+            f"{kind} of {board.name}",
+            sum(one.usable_bytes for one in board.regions if one.kind == kind),
+        )
+        for board in map(load_board, boards)
+    ]
+
+
+def _chart(
+    label: str,
+    axis: str,
+    series: Sequence[Series],
+    limits: Sequence[Limit] = (),
+    *,
+    is_cost: bool = False,
+) -> Chart:
+    """Return a chart: bars if there is no axis, else lines; those of costs are logarithmic."""
     said = "; ".join(
-        f"{one.name}: " + ", ".join(f"{point.x} {point.y:.6g}" for point in one.points)
+        f"{one.name or label.partition(' [')[0]}: "
+        + ", ".join(
+            f"{point.x if isinstance(point.x, str) else f'{point.x:.3g}'} {point.y:.6g}"
+            for point in one.points
+        )
         for one in series
     )
-    heading = f"{title[0].upper()}{title[1:]} after each stage"
-    return Chart(heading, f"{axis}. {said}.", "", axis, series, _near(series, limits))
+    title = label.partition(" [")[0]
+    title = f"{title[0].upper()}{title[1:]} " + (
+        f"over {axis.partition(' [')[0]}" if axis else "after each stage"
+    )
+    is_log = bool(axis) and is_cost
+    return Chart(
+        title=title,
+        description=f"{label}. {said}.",
+        x_label=axis,
+        y_label=label,
+        series=tuple(series),
+        limits=_near(series, limits),
+        is_log_x=axis.startswith("parameters"),
+        is_log_y=is_log,
+    )
 
 
 def _near(series: Sequence[Series], limits: Sequence[Limit]) -> tuple[Limit, ...]:

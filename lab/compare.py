@@ -1,7 +1,7 @@
 """Our methods in the tables of Loureiro et al., with a simulated board in place of a computer.
 
 Their tables 2 (pruning) and 3 (quantization) set each model against what it was before. So does
-this: each stage of a recipe against the recipe's first.
+this: each stage of a recipe against the first that has the same start.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ def compared(recipes: Mapping[str, Sequence[Row]], board: str) -> tuple[Table, T
                 where=name,
                 fix=f"add it to the recipe's boards and run it, or take {_all(boards_of(rows))}",
             )
-        first, *later = by_stage(rows).values()
-        for repeats in later:
-            line = (name, *_line(first, repeats, board))
-            lines[repeats[0].is_converted].append(line)
+        firsts: dict[str, Sequence[Row]] = {}
+        for repeats in by_stage(rows).values():
+            first = firsts.setdefault(repeats[0].chain[0], repeats)
+            if first is not repeats:
+                line = (name, *_line(first, repeats, board))
+                lines[repeats[0].is_converted].append(line)
     of = f"against the recipe's first stage, on {board}"
     return (
         Table(f"Pruning, {of}", _HEADINGS, tuple(lines[False]), labels=2),
@@ -78,7 +80,7 @@ def _line(first: Sequence[Row], repeats: Sequence[Row], board: str) -> tuple[str
     return (
         technique,
         _spread([_slower(before, after, board) for before, after in pairs], "{:+.1f} %"),
-        _spread([100 * (b.accuracy.value - a.accuracy.value) for a, b in pairs], "{:+.2f} points"),
+        _spread([_better(before, after) for before, after in pairs], "{:+.2f} points"),
         _spread([_sparsity(before, after) for before, after in pairs], "{:.1f} %"),
         _factor([after.tflite_bytes / before.tflite_bytes for before, after in pairs]),
     )
@@ -90,6 +92,13 @@ def _slower(before: Row, after: Row, board: str) -> float | None:
     if was.latency_s is None or is_.latency_s is None:
         return None
     return 100 * (is_.latency_s.value / was.latency_s.value - 1)
+
+
+def _better(before: Row, after: Row) -> float | None:
+    """Return by how many points the accuracy has grown."""
+    if before.accuracy is None or after.accuracy is None:
+        return None
+    return 100 * (after.accuracy.value - before.accuracy.value)
 
 
 def _sparsity(before: Row, after: Row) -> float | None:

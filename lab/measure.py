@@ -58,6 +58,16 @@ class OnBoard:
     grade: str = ""
     problem: str | None = None
 
+    @property
+    def typical_s(self) -> float | None:
+        """The latency without its band."""
+        return self.latency_s.value if self.latency_s else None
+
+    @property
+    def typical_j(self) -> float | None:
+        """The energy without its band."""
+        return self.energy_j.value if self.energy_j else None
+
 
 @dataclass(frozen=True)
 class Row:
@@ -76,8 +86,11 @@ class Row:
         Stored sizes, see above.
     evaluator
         Who computed the classes.
+    group, values
+        What the recipe calls the stage, and which values it has of every ``each``.
     accuracy
-        Share of the test samples that are right, with its 95 % Wilson interval.
+        Share of the test samples that are right, with its 95 % Wilson interval; None if they have
+        no labels, as what follows.
     precision, recall, f1
         Means over the classes, each weighing the same.
     confusion
@@ -86,6 +99,8 @@ class Row:
 
     repeat: int
     chain: tuple[str, ...]
+    group: str
+    values: Mapping[str, str]
     notes: Mapping[str, str]
     is_converted: bool
     parameters: int | None
@@ -95,13 +110,18 @@ class Row:
     tflite_gzip_bytes: int
     evaluator: str
     samples: int
-    accuracy: Measured
-    precision: float
-    recall: float
-    f1: float
+    accuracy: Measured | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     boards: tuple[OnBoard, ...] = field(default=())
+
+    @property
+    def accuracy_share(self) -> float | None:
+        """The accuracy without its interval."""
+        return self.accuracy.value if self.accuracy else None
 
     @property
     def stage(self) -> str:
@@ -129,6 +149,8 @@ def measure(
     folder: Path,
     *,
     chain: tuple[str, ...] = ("model",),
+    group: str = "model",
+    values: Mapping[str, str] | None = None,
     repeat: int = 0,
     choices: Mapping[str, Any] | None = None,
     on_progress: Callable[[float, str], None] = lambda share, what: None,
@@ -155,18 +177,20 @@ def measure(
     content = path.read_bytes()
     on_progress(0.1, "accuracy")
     is_float = state.tflite is None  # Keras has the same numbers, and takes samples in batches
-    predicted = evaluate(model if is_float else path, dataset)
-    confusion = confusion_of(dataset.y_test, predicted, len(dataset.classes))
+    scores = _Scores()
+    if dataset.is_labelled:
+        scores = _scored(evaluate(model if is_float else path, dataset), dataset)
     sample = scaled(dataset.x_test[:1])
     found = []
     for i, board in enumerate(boards):
         on_progress(0.5 + 0.5 * i / len(boards), board)
         found.append(_on_board(path, board, sample, choices or {}))
-    precision, recall, f1 = macro_scores(confusion)
     parameters = None if model is None else count_parameters(model)
     return Row(
         repeat=repeat,
         chain=chain,
+        group=group,
+        values=dict(values or {}),
         notes=dict(state.notes),
         is_converted=state.tflite is not None,
         parameters=parameters and parameters[0],
@@ -176,12 +200,12 @@ def measure(
         tflite_gzip_bytes=len(gzip.compress(content, mtime=0)),
         evaluator="Keras, in floats" if is_float else "TFLite's interpreter",
         samples=len(dataset.y_test),
-        accuracy=wilson(float(np.mean(predicted == dataset.y_test)), len(dataset.y_test)),
-        precision=precision,
-        recall=recall,
-        f1=f1,
+        accuracy=scores.accuracy,
+        precision=scores.precision,
+        recall=scores.recall,
+        f1=scores.f1,
         classes=dataset.classes,
-        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        confusion=scores.confusion,
         boards=tuple(found),
     )
 
@@ -227,6 +251,27 @@ def macro_scores(confusion: NDArray[np.int64]) -> tuple[float, float, float]:
     recall = right / np.maximum(1, of_class)
     f1 = 2 * right / np.maximum(1, of_class + as_class)
     return tuple(float(one[occurs].mean()) for one in (precision, recall, f1))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """How well a model does, see ``Row``."""
+
+    accuracy: Measured | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+def _scored(predicted: NDArray[np.int64], dataset: Dataset) -> _Scores:
+    confusion = confusion_of(dataset.y_test, predicted, len(dataset.classes))
+    share = float(np.mean(predicted == dataset.y_test))
+    return _Scores(
+        wilson(share, len(dataset.y_test)),
+        *macro_scores(confusion),
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+    )
 
 
 def _converted(model: keras.Model | None, folder: Path) -> Path:

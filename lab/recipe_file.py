@@ -1,10 +1,11 @@
-"""Reads recipes, which are TOML files like this one; name, seed, repeats and ``[small]`` may lack.
+"""Reads recipes, which are TOML files like this one.
 
 ::
 
     name = "digits"             # what tables call it; the file's name if left out
     seed = 1                    # of the first repeat; each further one has the next number
     repeats = 3
+    threads = 1                 # that compute an operator: more may be faster, and give other sums
     boards = ["nano33ble"]      # names, or paths of board files
     optimize = "size"           # how models are compiled and run, as options of `tinysim run`
 
@@ -15,6 +16,7 @@
 
     [model]
     family = "lenet"            # with its factors; or path = "my.keras"
+    each.alpha = [0.5, 1]       # everything with each of these; [data] and stages may have it, too
 
     [[stage]]
     kind = "train"              # a module of lab/stages; all other keys are its settings
@@ -30,7 +32,14 @@
     data = { train = 200, test = 100 }
     stage.train = { epochs = 1 }
 
-All paths are from the folder of the file.
+    [[published]]               # what others found, to stand beside what is found here
+    stage = "int8 0.5"          # its name, and the values of each
+    board = "nano33ble"
+    latency = "20 ms"
+    source = "their paper, table 1"
+
+All paths are from the folder of the file. Name, seed, repeats, ``each``, ``[small]`` and
+``[[published]]`` may be left out.
 """
 
 from __future__ import annotations
@@ -39,10 +48,11 @@ import copy
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from functools import partial
 from importlib import import_module
 from inspect import signature
+from itertools import product
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -50,18 +60,34 @@ from tinysim.boards import board_names
 from tinysim.budget import Source, _lines
 from tinysim.budget._choices import CHOICES, read_choices
 from tinysim.budget._limits import Problems, near
+from tinysim.budget.units import read_unit
 from tinysim.errors import RecipeError
 from tinysim.lab import data, stages, zoo
+from tinysim.lab.published import PUBLISHED_KEYS, QUANTITIES, Published
 from tinysim.lab.recipe import MODES, Recipe, Samples, Stage, Start, needs
 from tinysim.lab.values import read_value
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
 STAGE_KEYS = ("kind", "name", "after")
-_TOP_KEYS = ("name", "seed", "repeats", "boards", "data", "model", "stage", "small", *CHOICES)
+_TOP_KEYS = (
+    *(
+        "name",
+        "seed",
+        "repeats",
+        "threads",
+        "boards",
+        "data",
+        "model",
+        "stage",
+        "small",
+        "published",
+    ),
+    *CHOICES,
+)
 #: Of [data] and [model]: what says which one is meant. One in [small] stands without the options
 #: of the other, but for what goes with all samples.
 _EITHER, _PARTS = ("name", "family", "path"), ("train", "test")
-_SMALL_KEYS = tuple(key for key in _TOP_KEYS if key not in ("name", "small"))
+_SMALL_KEYS = tuple(key for key in _TOP_KEYS if key not in ("name", "small", "published"))
 
 
 def read_recipe(file: Path, mode: str = "full") -> Recipe:
@@ -89,7 +115,7 @@ def read_recipe(file: Path, mode: str = "full") -> Recipe:
         moved: dict[_lines.Path, _lines.Path] = {}
         problems = Problems(partial(_source, file, lines, moved))
         merged = _with_small(document, moved, problems) if one == "small" else document
-        recipes[one] = _Reader(file, problems).read(merged, one)
+        recipes[one] = _Reader(file, problems, moved).read(merged, one)
         found |= dict.fromkeys(problems.found)
     if found:
         raise _refusal(file, sorted(found))
@@ -102,11 +128,12 @@ def _source(
     moved: Mapping[_lines.Path, _lines.Path],
     at: _lines.Path,
 ) -> Source:
-    """Return the line of a key, or of the nearest table around it; ``moved`` are from [small]."""
-    for length in range(len(at), 0, -1):
-        if at[:length] in moved:
-            at = (*moved[at[:length]], *at[length:])
-            break
+    """Return the line of a key, or of the nearest table around it.
+
+    ``moved`` are from [small] or ``each``.
+    """
+    while length := next((i for i in range(len(at), 0, -1) if at[:i] in moved), 0):
+        at = (*moved[at[:length]], *at[length:])
     while at and at not in lines:
         at = at[:-1]
     return Source(file, lines.get(at, 1))
@@ -162,23 +189,29 @@ def _override(
 class _Reader:
     """Turns tables into a recipe; what is wrong goes to ``problems``."""
 
-    def __init__(self, file: Path, problems: Problems) -> None:
-        self.file, self.folder, self.problems = file, file.parent, problems
+    def __init__(
+        self, file: Path, problems: Problems, moved: dict[_lines.Path, _lines.Path]
+    ) -> None:
+        self.file, self.folder = file, file.parent
+        self.problems, self.moved = problems, moved
 
     def read(self, document: Mapping[str, Any], mode: str) -> Recipe:
         """Read the whole file."""
         self.refuse_unknown(document, (), _TOP_KEYS)
+        starts = self.starts(document)
+        stages = self.stages(document, starts)
         return Recipe(
             file=self.file,
             mode=mode,
             name=self.value(document, "name", (), str, self.file.stem),
             seed=self.value(document, "seed", (), int, 1, least=0),
             repeats=self.value(document, "repeats", (), int, 1, least=1),
+            threads=self.value(document, "threads", (), int, 1, least=1),
             boards=self.boards(document),
             choices=read_choices(document, (), self.problems),
-            samples=self.samples(self.problems.table(document.get("data", {}), ("data",))),
-            start=self.start(self.problems.table(document.get("model", {}), ("model",))),
-            stages=self.stages(document),
+            starts=starts,
+            stages=stages,
+            published=self.published(document, stages, mode),
         )
 
     def boards(self, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -192,6 +225,41 @@ class _Reader:
                 self.problems.add(("boards", i), f"no such board, {near(name, board_names())}")
         found = (str(self.folder / name) if name.endswith(".toml") else name for name in names)
         return tuple(dict.fromkeys(found))
+
+    def starts(self, document: Mapping[str, Any]) -> tuple[Start, ...]:
+        """Read ``[data]`` and ``[model]``, with every value of their ``each``."""
+        samples = self.each(self.problems.table(document.get("data", {}), ("data",)), ("data",))
+        models = self.each(self.problems.table(document.get("model", {}), ("model",)), ("model",))
+        return tuple(
+            replace(self.start(model, self.samples(of)), values={**values, **factors})
+            for of, values in samples
+            for model, factors in models
+        )
+
+    def each(
+        self, table: Mapping[str, Any], path: _lines.Path
+    ) -> list[tuple[Mapping[str, Any], Mapping[str, str]]]:
+        """Return a table with each choice of values of its ``each``, and what these are."""
+        lists = self.problems.table(table.get("each", {}), (*path, "each"))
+        for key, values in lists.items():
+            here = (*path, "each", key)
+            if not isinstance(values, list) or not values:
+                self.problems.add(here, f"{values!r} is no list of values")
+            elif len({*map(str, values)}) < len(values):
+                self.problems.add(here, "a value is there twice")
+            elif key in table:
+                self.problems.add(here, f"{key} has a value of its own, too")
+            else:
+                self.moved[(*path, key)] = here
+        lists = {key: values for key, values in lists.items() if (*path, key) in self.moved}
+        rest = {key: value for key, value in table.items() if key != "each"}
+        return [
+            (
+                {**rest, **dict(zip(lists, chosen, strict=True))},
+                dict(zip(lists, map(str, chosen), strict=True)),
+            )
+            for chosen in product(*lists.values())
+        ]
 
     def samples(self, table: Mapping[str, Any]) -> Samples:
         """Read ``[data]``."""
@@ -212,63 +280,118 @@ class _Reader:
             test=self.value(table, "test", ("data",), int | None, None, least=1),
         )
 
-    def start(self, table: Mapping[str, Any]) -> Start:
+    def start(self, table: Mapping[str, Any], samples: Samples) -> Start:
         """Read ``[model]``."""
         found = self.either(table, "model", "family")
         if isinstance(found, Path):
             self.refuse_unknown(table, ("model",), ("path",))
-            return Start(path=found)
+            return Start(samples, path=found)
         if found is None:
-            return Start()
+            return Start(samples)
         if found not in zoo.families():
             what = f"no such family, {near(found, zoo.families())}"
             self.problems.add(("model", "family"), what)
-            return Start()
+            return Start(samples)
         build = import_module(f"{zoo.__name__}.{found}").build
         _, _, *factors = signature(build).parameters
         self.refuse_unknown(table, ("model",), ("family", *factors))
-        return Start(found, {key: table[key] for key in factors if key in table})
+        return Start(samples, found, {key: table[key] for key in factors if key in table})
 
-    def stages(self, document: Mapping[str, Any]) -> tuple[Stage, ...]:
-        """Read every ``[[stage]]``."""
+    def stages(self, document: Mapping[str, Any], starts: Sequence[Start]) -> tuple[Stage, ...]:
+        """Read every ``[[stage]]``, with every value of its ``each`` after each one before it."""
         rows = document.get("stage", [])
         if not isinstance(rows, list) or not rows:
             self.problems.add(("stage",) if rows else (), "nothing to do; write a [[stage]]")
             return ()
         found: list[Stage] = []
+        before: list[int] = [-1 - i for i in range(len(starts))]
         for i, row in enumerate(rows):
-            stage = self.stage(self.problems.table(row, ("stage", i)), i, found)
-            for name in needs(stage):
+            made: list[Stage] = []
+            for table, values in self.each(self.problems.table(row, ("stage", i)), ("stage", i)):
+                made += self.stage(table, i, values, starts, found, before)
+            for name in {name for stage in made for name in needs(stage)}:
                 self.one_of(name, found, ("stage", i))
-            found.append(stage)
+            before = [*range(len(found), len(found) + len(made))]
+            found += made
         return tuple(found)
 
-    def stage(self, row: Mapping[str, Any], place: int, earlier: Sequence[Stage]) -> Stage:
-        """Read one ``[[stage]]``."""
+    def stage(
+        self,
+        row: Mapping[str, Any],
+        place: int,
+        values: Mapping[str, str],
+        starts: Sequence[Start],
+        earlier: Sequence[Stage],
+        before: Sequence[int],
+    ) -> list[Stage]:
+        """Read one ``[[stage]]`` after each of those that it follows."""
         path = ("stage", place)
         kind = self.value(row, "kind", path, str, "")
-        name = self.value(row, "name", path, str, kind)
-        names = [stage.name for stage in earlier]
+        group = self.value(row, "name", path, str, kind)
         after = self.value(row, "after", path, str | None, None)
         if after is not None:
-            self.one_of(after, earlier, (*path, "after"))
-        before = names.index(after) if after in names else place - 1
+            self.one_of(after, earlier, (*path, "after"), or_group=True)
+            same = [i for i, stage in enumerate(earlier) if stage.name == after]
+            alike = [i for i, stage in enumerate(earlier) if stage.group == after]
+            before = same or alike or before
+        settings = None
         if kind in stages.kinds():
-            return Stage(name, kind, self.settings(row, kind, path), before)
-        if kind:
+            settings = self.settings(row, kind, path)
+        elif kind:
             self.problems.add((*path, "kind"), f"no such stage, {near(kind, stages.kinds())}")
         elif "kind" not in row:
             self.problems.add(path, f"has no kind, {near('', stages.kinds())}")
-        return Stage(name, kind, None, before)
+        found = []
+        for one in before:
+            of = starts[-1 - one].values if one < 0 else earlier[one].values
+            found.append(Stage(group, kind, settings, one, {**of, **values}))
+        return found
 
-    def one_of(self, name: str, earlier: Sequence[Stage], path: _lines.Path) -> None:
-        """Note a name that is not that of a single earlier stage."""
+    def one_of(
+        self, name: str, earlier: Sequence[Stage], path: _lines.Path, or_group: bool = False
+    ) -> None:
+        """Note a name that is not that of a single earlier stage, or of one with ``each``."""
         names = [stage.name for stage in earlier]
         if name not in names:
+            if or_group and name in (stage.group for stage in earlier):
+                return
             what = f"no earlier stage of the name {name!r}, {near(name, sorted(set(names)))}"
             self.problems.add(path, what)
         elif names.count(name) > 1:
             self.problems.add(path, f"several stages are called {name!r}; give them names")
+
+    def published(
+        self, document: Mapping[str, Any], stages: Sequence[Stage], mode: str
+    ) -> tuple[Published, ...]:
+        """Read every ``[[published]]``; what is of no stage in this mode is left out."""
+        rows = document.get("published", [])
+        if not isinstance(rows, list):
+            self.problems.add(("published",), "is no list of tables; write [[published]]")
+            return ()
+        names = [stage.name for stage in stages]
+        found = []
+        for i, row in enumerate(rows):
+            path = ("published", i)
+            table = self.problems.table(row, path)
+            self.refuse_unknown(table, path, (*PUBLISHED_KEYS, *QUANTITIES))
+            stage, board, source = (self.value(table, key, path, str, "") for key in PUBLISHED_KEYS)
+            if not source:
+                self.problems.add(path, "has no source")
+            if stage not in names and mode == "full":
+                self.problems.add((*path, "stage"), f"no stage {stage!r}, {near(stage, names)}")
+            for quantity in [one for one in QUANTITIES if one in table]:
+                here = (*path, quantity)
+                if QUANTITIES[quantity].is_of_board != bool(board):
+                    what = "wants a board" if not board else "is not of a board"
+                    self.problems.add(here, f"{quantity} {what}")
+                try:
+                    value = read_unit(table[quantity], QUANTITIES[quantity].unit)
+                except ValueError as error:
+                    self.problems.add(here, str(error))
+                else:
+                    if stage in names:
+                        found.append(Published(stage, board, quantity, value, source))
+        return tuple(found)
 
     def settings(self, row: Mapping[str, Any], kind: str, path: _lines.Path) -> Any:
         """Read the keys that a kind of stage has for itself."""

@@ -20,14 +20,13 @@ from tinysim.lab.data import Dataset
 from tinysim.lab.measure import Row, measure
 from tinysim.lab.model_files import load_model, save_model, written_whole
 from tinysim.lab.progress import Clock
-from tinysim.lab.recipe import Recipe, needs
+from tinysim.lab.recipe import Recipe, Samples, needs
 from tinysim.lab.stages import Context
 from tinysim.lab.state import State
 from tinysim.lab.stored import key_from, load_state, save_state
+from tinysim.lab.threads import use_threads
 from tinysim.records import dumps, loads
 
-#: The place of the model that a recipe starts with, and what tables call it.
-START, START_NAME = -1, "model"
 _ROW = "row.json"
 
 
@@ -35,7 +34,7 @@ def steps(recipe: Recipe) -> list[str]:
     """Return what is done in a repeat, in order."""
     return [
         step
-        for place in range(START, len(recipe.stages))
+        for place in recipe.places()
         for step in (name_of(recipe, place), f"measuring {name_of(recipe, place)}")
         if step == name_of(recipe, place) or is_measured(recipe, place)
     ]
@@ -43,17 +42,22 @@ def steps(recipe: Recipe) -> list[str]:
 
 def name_of(recipe: Recipe, place: int) -> str:
     """Return what a stage is called."""
-    return START_NAME if place == START else recipe.stages[place].name
+    return recipe.chain(place)[-1]
 
 
 def is_measured(recipe: Recipe, place: int) -> bool:
-    """Whether a stage has a row: all but a model that has learned nothing yet."""
-    return place != START or recipe.start.path is not None
+    """Whether a place has a row: all but models that have learned nothing yet."""
+    return place >= 0 or recipe.start_of(place).path is not None
+
+
+def folder_of(out: Path, repeat: int) -> Path:
+    """Return the folder of a repeat, which counts from 0."""
+    return out / str(repeat + 1)
 
 
 def follow(recipe: Recipe, out: Path, repeat: int, clock: Clock) -> tuple[Row, ...]:
     """Do all stages once."""
-    return _Repeat(recipe, out / str(repeat + 1), repeat, clock).rows()
+    return _Repeat(recipe, folder_of(out, repeat), repeat, clock).rows()
 
 
 class _Repeat:
@@ -61,16 +65,23 @@ class _Repeat:
 
     def __init__(self, recipe: Recipe, folder: Path, repeat: int, clock: Clock) -> None:
         self.recipe, self.folder, self.repeat, self.clock = recipe, folder, repeat, clock
+        use_threads(recipe.threads)
         self.seed = recipe.seed + repeat
-        self.dataset = _samples(recipe)
-        boards = [(name, load_board(name).sha256) for name in recipe.boards]
-        self.common = (self.seed, _digest(self.dataset), boards)
+        self.boards = [(name, load_board(name).sha256) for name in recipe.boards]
+        self.begin(recipe.starts[0].samples)
         self.states: dict[int, State] = {}
+
+    def begin(self, samples: Samples) -> None:
+        """Take the samples of a start; those of the one before are forgotten."""
+        self.samples, self.dataset = samples, _dataset(samples)
+        self.common = (self.seed, self.recipe.threads, _digest(self.dataset), self.boards)
 
     def rows(self) -> tuple[Row, ...]:
         """Follow the recipe."""
         found = []
-        for place in range(START, len(self.recipe.stages)):
+        for place in self.recipe.places():
+            if (samples := self.recipe.start_of(place).samples) != self.samples:
+                self.begin(samples)
             self.states[place] = self.state(place)
             if is_measured(self.recipe, place):
                 found.append(self.row(place))
@@ -87,14 +98,14 @@ class _Repeat:
         folder.mkdir(parents=True)
         _begin_anew(self.seed)
         begun_s = time.monotonic()
-        state = self.started(folder) if place == START else self.done(place, folder)
+        state = self.started(place, folder) if place < 0 else self.done(place, folder)
         save_state(folder, key, time.monotonic() - begun_s, state)
         self.clock.end()
         return state
 
-    def started(self, folder: Path) -> State:
-        """Make the model that the recipe starts with."""
-        start, dataset = self.recipe.start, self.dataset
+    def started(self, place: int, folder: Path) -> State:
+        """Make a model that the recipe starts with."""
+        start, dataset = self.recipe.start_of(place), self.dataset
         if start.path is not None:
             model = load_model(start.path)
         else:
@@ -127,7 +138,7 @@ class _Repeat:
         """Return what a state costs, or was found to cost when it was last measured."""
         self.clock.begin()
         recipe, state, folder = self.recipe, self.states[place], self.place(place)
-        chain = (START_NAME, *recipe.chain(place))
+        chain = recipe.chain(place)
         key = key_from(state, state.notes, chain, recipe.choices, *self.common)
         with suppress(OSError, ValueError):
             stored = loads(_Stored, (folder / _ROW).read_bytes())
@@ -142,6 +153,8 @@ class _Repeat:
             recipe.boards,
             folder,
             chain=chain,
+            group=recipe.group(place),
+            values=recipe.values(place),
             repeat=self.repeat,
             choices={**recipe.choices, **state.choices},
             on_progress=self.clock.tell,
@@ -153,16 +166,17 @@ class _Repeat:
 
     def key(self, place: int) -> str:
         """Return a hash of everything that a state follows from."""
-        if place == START:
-            return key_from(None, self.recipe.start, *self.common)
+        if place < 0:
+            return key_from(None, self.recipe.start_of(place), *self.common)
         stage = self.recipe.stages[place]
         others = [(name, key_from(state)) for name, state in self.needed(place).items()]
         return key_from(self.states[stage.after], stage.kind, stage.settings, others, *self.common)
 
     def place(self, place: int) -> Path:
         """Return the folder of a stage."""
-        kind = START_NAME if place == START else self.recipe.stages[place].kind
-        return self.folder / f"{place + 1:02}-{kind}"
+        if place >= 0:
+            return self.folder / f"{place + 1:02}-{self.recipe.stages[place].kind}"
+        return self.folder / ("00-model" + (f"-{-place}" if self.recipe.starts[1:] else ""))
 
 
 @dataclass(frozen=True)
@@ -174,9 +188,8 @@ class _Stored:
     row: Row
 
 
-def _samples(recipe: Recipe) -> Dataset:
+def _dataset(samples: Samples) -> Dataset:
     """Return the samples that a recipe asks for."""
-    samples = recipe.samples
     found = data.load(samples.name, **samples.options)
     return found.head(samples.train or len(found.x_train), samples.test or len(found.x_test))
 

@@ -18,9 +18,11 @@ from tinysim.lab.charts import charts
 from tinysim.lab.measure import Row
 from tinysim.lab.model_files import written_whole
 from tinysim.lab.progress import Clock, Progress
+from tinysim.lab.published import published_table
 from tinysim.lab.recipe import Recipe
-from tinysim.lab.repeat import follow, steps
-from tinysim.lab.table import FORMATS, ROWS, to_json
+from tinysim.lab.repeat import folder_of, follow, steps
+from tinysim.lab.table import ROWS, to_csv, to_json, to_markdown
+from tinysim.lab.told import listening, teller
 
 #: What makes a folder ours: others, if there is anything in them, are left alone.
 MARK = ".tinysim-lab"
@@ -66,26 +68,30 @@ def run(
         else:
             found = _side_by_side(recipe, out, jobs, on_progress)
         rows = tuple(row for each in found for row in each)
-        for name, text in reports(rows, recipe.boards).items():
+        for name, text in reports(rows, recipe).items():
             with written_whole(out / name) as part:
                 part.write_text(text, encoding="utf-8")
     return rows
 
 
-def reports(rows: Sequence[Row], boards: Sequence[str]) -> dict[str, str]:
+def reports(rows: Sequence[Row], recipe: Recipe) -> dict[str, str]:
     """Return name of a file -> its text: tables and charts, and what they are made of at last."""
-    tables = {f"table.{suffix}": write(rows) for suffix, write in FORMATS.items()}
-    return {**charts(rows, boards), **tables, ROWS: to_json(rows)}
+    more = [published_table(rows, recipe.published)] if recipe.published else []
+    return {
+        **charts(rows, recipe.boards),
+        "table.md": to_markdown(rows, more),
+        "table.csv": to_csv(rows),
+        ROWS: to_json(rows),
+    }
 
 
 def _side_by_side(
     recipe: Recipe, out: Path, jobs: int, on_progress: OnProgress
 ) -> list[tuple[Row, ...]]:
     """Do several repeats at the same time; an error waits for the other repeats to end."""
-    clock = Clock(["repeat"], recipe.repeats, on_progress)
-    clock.begin()
     tasks = [_Task(recipe, out, repeat) for repeat in range(recipe.repeats)]
-    answers = work_on(tasks, _answer, jobs, _died, lambda answer: clock.end())
+    with listening([folder_of(out, task.repeat) for task in tasks], jobs, on_progress):
+        answers = work_on(tasks, _answer, jobs, _died, lambda answer: None)
     found = []
     for answer in answers:
         if isinstance(answer, TinysimError):
@@ -104,7 +110,9 @@ class _Task:
 
 
 def _answer(task: _Task) -> tuple[Row, ...] | TinysimError:
-    clock = Clock(steps(task.recipe), 1, lambda progress: None)
+    folder = folder_of(task.out, task.repeat)
+    folder.mkdir(exist_ok=True)
+    clock = Clock(steps(task.recipe), 1, teller(folder))
     try:
         return follow(task.recipe, task.out, task.repeat, clock)
     except TinysimError as error:

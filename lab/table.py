@@ -1,7 +1,7 @@
 """All rows of a recipe as tables: mean and standard deviation over the repeats.
 
 Two tables, because stored size and what a board must have are two things: ``models`` has a line a
-stage, ``boards`` one for each stage and board. ``FORMATS`` has ways to write them.
+stage, ``boards`` one for each stage and board.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _OF_MODELS: dict[str, tuple[str, Callable[[Row], float | None]]] = {
     ".tflite": ("B", lambda row: row.tflite_bytes),
     "gzip": ("B", lambda row: row.tflite_gzip_bytes),
     "Huffman": ("B", lambda row: row.stored_bytes),
-    "accuracy": ("share", lambda row: row.accuracy.value),
+    "accuracy": ("share", lambda row: row.accuracy_share),
     "precision": ("share", lambda row: row.precision),
     "recall": ("share", lambda row: row.recall),
     "F1": ("share", lambda row: row.f1),
@@ -74,10 +74,10 @@ _OF_BOARDS: dict[str, tuple[str, Callable[[OnBoard], float | None]]] = {
     "RAM": ("B", lambda one: one.ram_bytes),
     "arena": ("B", lambda one: one.arena_bytes),
     "cycles": ("", lambda one: one.cycles),
-    "latency": ("s", lambda one: one.latency_s.value if one.latency_s else None),
+    "latency": ("s", lambda one: one.typical_s),
     "from": ("s", lambda one: one.latency_s.low if one.latency_s else None),
     "to": ("s", lambda one: one.latency_s.high if one.latency_s else None),
-    "energy": ("J", lambda one: one.energy_j.value if one.energy_j else None),
+    "energy": ("J", lambda one: one.typical_j),
     "at least": ("J", lambda one: one.energy_j.low if one.energy_j else None),
     "at most": ("J", lambda one: one.energy_j.high if one.energy_j else None),
 }
@@ -109,7 +109,7 @@ def model_table(rows: Sequence[Row]) -> Table:
 
     Columns that no stage has anything for are left out.
     """
-    shown = {
+    columns = {
         heading: how
         for heading, how in _OF_MODELS.items()
         if any(how[1](r) is not None for r in rows)
@@ -117,15 +117,16 @@ def model_table(rows: Sequence[Row]) -> Table:
     lines = []
     for repeats in by_stage(rows).values():
         cells = [repeats[0].stage]
-        for heading, (unit, value) in shown.items():
+        for heading, (unit, value) in columns.items():
             spread = Spread.of(map(value, repeats))
-            cells.append(_cell(spread, unit))
+            cells.append(cell(spread, unit))
             if heading == "accuracy" and spread:
                 interval = wilson(spread.mean, repeats[0].samples)
                 cells.append(f"{interval.low * 100:.2f} to {interval.high * 100:.2f} %")
         lines.append(tuple(cells))
-    headings = list(shown)
-    headings.insert(headings.index("accuracy") + 1, "95 % interval")
+    headings = list(columns)
+    if "accuracy" in headings:
+        headings.insert(headings.index("accuracy") + 1, "95 % interval")
     count = len({row.repeat for row in rows})
     title = "Stored size, and accuracy" + (f" (mean ± deviation of {count})" if count > 1 else "")
     return Table(title, ("stage", *headings), tuple(lines))
@@ -142,7 +143,7 @@ def board_table(rows: Sequence[Row]) -> Table:
                 spread = Spread.of(map(value, found))
                 if spread and heading in _ENDS:
                     spread = Spread(spread.mean, 0.0)
-                cells.append(_cell(spread, unit))
+                cells.append(cell(spread, unit))
             worst = max(found, key=lambda one: (one.problem is not None, one.overflow_bytes or 0))
             lines.append((repeats[0].stage, board, *cells, worst.problem or worst.verdict))
     headings = ("stage", "board", *_OF_BOARDS, "verdict")
@@ -153,6 +154,8 @@ def confusion_tables(rows: Sequence[Row]) -> list[Table]:
     """Return a table a stage: which classes (lines) are taken for which (columns), all repeats."""
     tables = []
     for repeats in by_stage(rows).values():
+        if repeats[0].accuracy is None:
+            continue
         classes = repeats[0].classes
         lines = tuple(
             (
@@ -187,9 +190,9 @@ def as_markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in (headings, rule, *cells))
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
-    """Return all tables on a page."""
-    tables = [model_table(rows), board_table(rows), *confusion_tables(rows)]
+def to_markdown(rows: Sequence[Row], more: Sequence[Table] = ()) -> str:
+    """Return all tables on a page, with ``more`` of them among these."""
+    tables = [model_table(rows), board_table(rows), *more, *confusion_tables(rows)]
     notes = "".join(
         f"- {escaped(repeats[0].stage)}: {escaped(_said(repeats[0].notes))}\n"
         for repeats in by_stage(rows).values()
@@ -198,6 +201,8 @@ def to_markdown(rows: Sequence[Row]) -> str:
     evaluators = "; ".join(dict.fromkeys(row.evaluator for row in rows))
     page = "\n".join(f"## {table.title}\n\n{as_markdown(table)}" for table in tables)
     said = f"Accuracy of {rows[0].samples:,} test samples, computed by: {evaluators}.\n"
+    if rows[0].accuracy is None:
+        said = "The samples have no labels: there is no accuracy.\n"
     return f"{page}\n{said}" + (f"\nNotes of the first repeat:\n\n{notes}" if notes else "")
 
 
@@ -262,32 +267,28 @@ class _Rows:
     rows: tuple[Row, ...]
 
 
-#: Suffix -> what writes it.
-FORMATS: dict[str, Callable[[Sequence[Row]], str]] = {
-    "md": to_markdown,
-    "csv": to_csv,
-}
 #: The file that has all rows whole, and is there only if a recipe was followed to its end.
 ROWS = "table.json"
 
 
-def _cell(spread: Spread | None, unit: str) -> str:
+def cell(spread: Spread | None, unit: str) -> str:
     """Return a mean, with its deviation if it has any."""
     if spread is None:
         return NOTHING
-    shown = _shown(spread.mean, unit)
+    mean = shown(spread.mean, unit)
     if not spread.deviation:
-        return shown
-    deviation = _shown(spread.deviation, unit)
-    number, _, written = shown.rpartition(" ")
+        return mean
+    deviation = shown(spread.deviation, unit)
+    number, _, written = mean.rpartition(" ")
     is_alike = number and deviation.endswith(f" {written}")
-    return f"{number if is_alike else shown} ± {deviation}"
+    return f"{number if is_alike else mean} ± {deviation}"
 
 
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str) -> str:
+    """Write a value."""
     if unit == "share":
         return f"{value * 100:.2f} %"
-    return write(value, unit) if unit else f"{round(value):,}"
+    return f"{round(value):,}" if unit in ("", "count") else write(value, unit)
 
 
 def _said(notes: Mapping[str, str]) -> str:

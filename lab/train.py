@@ -165,6 +165,12 @@ def _parts(
     dataset: Dataset, settings: TrainSettings, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which samples to train with, and which to judge by."""
+    if not dataset.is_labelled:
+        raise RecipeError(
+            "has no labels: there is nothing to learn from it",
+            where=f"data {dataset.name}",
+            fix="take other samples, or leave out what trains",
+        )
     count = len(dataset.x_train)
     if count < 2:
         raise RecipeError(

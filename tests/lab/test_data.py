@@ -88,6 +88,16 @@ def test_damaged_idx_files_are_refused(tmp_path: Path, content: bytes) -> None:
         data.load(folder)
 
 
+def test_noise_has_the_shape_that_is_asked_for() -> None:
+    found = data.load("noise", size=5, channels=1, classes=7)
+    assert found.input_shape == (5, 5, 1)
+    assert len(found.classes) == 7
+    assert not found.is_labelled
+    assert np.array_equal(found.x_train, data.load("noise", size=5, channels=1).x_train)
+    with pytest.raises(RecipeError, match="size is 0, not from 1 to 1024; classes is 1"):
+        data.load("noise", size=0, classes=1)
+
+
 def test_npz_that_is_parted_already(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **DIGITS)  # type: ignore[arg-type]
     found = data.load(tmp_path / "own.npz")

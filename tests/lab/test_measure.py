@@ -51,6 +51,7 @@ def floats(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_accuracy_of_floats_is_that_of_keras(model: keras.Model, floats: tuple[Row, Path]) -> None:
     row, dataset = floats[0], fakes.dataset()
     predicted = model.predict(scaled(dataset.x_test), verbose=0).argmax(axis=1)
+    assert row.accuracy is not None
     assert row.accuracy.value == np.mean(predicted == dataset.y_test)
     assert 0 <= row.accuracy.low < row.accuracy.value < row.accuracy.high <= 1
     assert np.sum(row.confusion) == row.samples == 20

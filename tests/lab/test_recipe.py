@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab import fakes
 from tinysim.errors import RecipeError
+from tinysim.lab.published import PUBLISHED_KEYS, QUANTITIES
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.recipe_file import read_recipe
 
@@ -39,7 +40,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     recipe = read(tmp_path, fakes.recipe_text())
     assert (recipe.name, recipe.seed, recipe.repeats) == ("digits", 1, 2)
     assert recipe.boards == ("nano33ble",)
-    assert (recipe.start.family, recipe.start.factors) == ("tiny", {"width": 2})
+    assert (recipe.starts[0].family, recipe.starts[0].factors) == ("tiny", {"width": 2})
     assert [(stage.name, stage.kind, stage.after) for stage in recipe.stages] == [
         ("grow", "grow", -1),
         ("int8", "freeze", 0),
@@ -47,13 +48,13 @@ def test_everything_is_read(tmp_path: Path) -> None:
     ]
     assert recipe.stages[0].settings.epochs == 3
     assert recipe.stages[2].settings.epochs == 1
-    assert recipe.chain(2) == ("grow", "more")
+    assert recipe.chain(2) == ("model", "grow", "more")
 
 
 def test_small_overrides(tmp_path: Path) -> None:
     recipe = read(tmp_path, fakes.recipe_text(), "small")
     assert recipe.repeats == 1
-    assert (recipe.samples.train, recipe.samples.test) == (None, 5)
+    assert (recipe.starts[0].samples.train, recipe.starts[0].samples.test) == (None, 5)
     assert [getattr(stage.settings, "epochs", 0) for stage in recipe.stages] == [1, 0, 1]
 
 
@@ -62,9 +63,9 @@ def test_small_may_name_other_samples_and_another_model(tmp_path: Path) -> None:
     text = fakes.recipe_text().replace("{ test = 5 }", '{ path = "few.npz" }')
     text = text.replace("stage.grow =", 'model.path = "few.npz"\nstage.grow =')
     recipe = read(tmp_path, text, "small")
-    assert recipe.samples.name == str(tmp_path / "few.npz")
-    assert (recipe.start.path, recipe.start.family) == (tmp_path / "few.npz", None)
-    assert read(tmp_path, text).start.family == "tiny"
+    assert recipe.starts[0].samples.name == str(tmp_path / "few.npz")
+    assert (recipe.starts[0].path, recipe.starts[0].family) == (tmp_path / "few.npz", None)
+    assert read(tmp_path, text).starts[0].family == "tiny"
 
 
 def test_settings_have_the_types_that_they_are_annotated_with(tmp_path: Path) -> None:
@@ -75,6 +76,102 @@ def test_settings_have_the_types_that_they_are_annotated_with(tmp_path: Path) ->
     assert (settings.rate, settings.how, settings.shares) == (1.0, "slow", (1.0, 0.5))
     assert isinstance(settings.rate, float)
     assert settings.file == tmp_path / "x.npz"
+
+
+EACH = """\
+boards = ["nano33ble"]
+
+[data]
+name = "noise"
+each.size = [8, 16]
+
+[model]
+family = "tiny"
+
+[[stage]]
+kind = "grow"
+name = "g"
+each = { epochs = [1, 2], how = ["slow"] }
+
+[[stage]]
+kind = "freeze"
+name = "int8"
+scheme = "int8"
+
+[[stage]]
+kind = "grow"
+name = "one"
+after = "g 16 2 slow"
+
+[[stage]]
+kind = "grow"
+name = "all"
+after = "g"
+
+[[published]]
+stage = "int8 8 1 slow"
+board = "nano33ble"
+latency = "2 ms"
+energy = "3 mJ"
+source = "a paper"
+"""
+
+
+def test_each_value_has_its_own_stages(tmp_path: Path) -> None:
+    recipe = read(tmp_path, EACH)
+    assert [(one.name, one.samples.options) for one in recipe.starts] == [
+        ("model 8", {"size": 8}),
+        ("model 16", {"size": 16}),
+    ]
+    named = {stage.name: stage for stage in recipe.stages}
+    assert [*named] == [
+        *("g 8 1 slow", "g 16 1 slow", "g 8 2 slow", "g 16 2 slow"),
+        *("int8 8 1 slow", "int8 16 1 slow", "int8 8 2 slow", "int8 16 2 slow"),
+        *("one 16 2 slow", "all 8 1 slow", "all 16 1 slow", "all 8 2 slow", "all 16 2 slow"),
+    ]
+    assert named["g 16 2 slow"].settings.epochs == 2
+    assert named["int8 16 2 slow"].group == "int8"
+    place = [*named].index("int8 16 2 slow")
+    assert recipe.chain(place) == ("model 16", "g 16 2 slow", "int8 16 2 slow")
+    assert recipe.values(place) == {"size": "16", "epochs": "2", "how": "slow"}
+    assert recipe.start_of(place).name == "model 16"
+    assert [*recipe.places()] == [-1, 0, 2, 4, 6, 9, 11, -2, 1, 3, 5, 7, 8, 10, 12]
+
+
+def test_small_takes_fewer_of_each(tmp_path: Path) -> None:
+    text = EACH.replace('"g 16 2 slow"', '"g"').replace("int8 8 1 slow", "int8 16 2 slow")
+    text += "[small]\ndata = { each = { size = [8] } }\nstage.g = { each = { epochs = [1] } }"
+    recipe = read(tmp_path, text, "small")
+    assert [stage.name for stage in recipe.stages] == ["g 8 1", "int8 8 1", "one 8 1", "all 8 1"]
+    assert recipe.published == (), "of a stage that only the full mode has"
+    assert len(read(tmp_path, text).published) == 2
+
+
+def test_published_values_are_read(tmp_path: Path) -> None:
+    found = read(tmp_path, EACH).published
+    assert [(one.quantity, one.value, one.board) for one in found] == [
+        ("latency", 0.002, "nano33ble"),
+        ("energy", 0.003, "nano33ble"),
+    ]
+
+
+def test_what_may_be_wrong_with_each_and_with_published_values(tmp_path: Path) -> None:
+    text = EACH.replace("[8, 16]", "[8, 8]").replace("epochs = [1, 2]", "epochs = [0, 2], rate = 1")
+    text = text.replace('scheme = "int8"', 'scheme = "int8"\neach.scheme = ["uint8"]')
+    text = text.replace('latency = "2 ms"', 'latency = "2"\naccuracy = "3 %"\nspeed = 1')
+    text = text.replace('source = "a paper"', "").replace("g 16 2 slow", "g")
+    assert problems(tmp_path, text) == [
+        "5: data.each.size: a value is there twice",
+        "10: stage[1]: 0 epochs: at least one",
+        "13: stage[1].each.rate: 1 is no list of values",
+        "19: stage[2].each.scheme: scheme has a value of its own, too",
+        "31: published[1]: has no source",
+        "32: published[1].stage: no stage 'int8 8 1 slow', "
+        "did you mean int8 2 slow or int8 0 slow?",
+        "34: published[1].latency: '2' has no unit; write it like 50 ms (s, ms, us, ns)",
+        "35: published[1].accuracy: accuracy is not of a board",
+        "36: published[1].speed: unknown, known: " + ", ".join([*PUBLISHED_KEYS, *QUANTITIES]),
+    ]
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:

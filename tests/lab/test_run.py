@@ -17,12 +17,13 @@ pytest.importorskip("tensorflow", reason="the lab needs TensorFlow: pip install 
 
 from tests.conftest import ROOT
 from tests.lab import fakes
-from tinysim.errors import OutputError
+from tinysim.errors import OutputError, RecipeError
 from tinysim.lab.measure import Row
 from tinysim.lab.progress import Clock, Progress
 from tinysim.lab.recipe_file import read_recipe
 from tinysim.lab.run import run
 from tinysim.lab.stored import FILE_NAME
+from tinysim.lab.told import together
 
 #: Follows a recipe in a process of its own, with the fakes.
 SCRIPT = """
@@ -87,6 +88,24 @@ def test_each_stage_has_a_folder_and_a_row(folder: Path) -> None:
     ]
     assert sorted(states(folder)) == ["1/00-model", "1/01-grow", "1/02-freeze", "1/03-grow"]
     assert rows[0].notes == {"epochs": "1"}
+
+
+def test_progress_of_several_repeats() -> None:
+    told = [Progress(0.5, "train", 10.0), Progress(0.25, "train", 30.0), None]
+    found = together(told, jobs=2)
+    assert (found.share, found.left_s) == (0.25, 30.0 + (20.0 + 40.0) / 2)
+    assert found.what == "repeat 1: train; repeat 2: train"
+    assert together([None, None], 2) == Progress(0.0, "", None)
+    assert together([Progress(1.0, "done", 0.0), Progress(0.5, "qat", None)], 2).left_s is None
+
+
+def test_threads_are_part_of_what_weights_follow_from(folder: Path) -> None:
+    before = states(folder)
+    recipe = folder / "digits.toml"
+    recipe.write_text("threads = 2\n" + recipe.read_text())
+    with pytest.raises(RecipeError, match="computes with 1 threads"):
+        follow(folder)
+    assert states(folder) == before
 
 
 def test_nothing_is_done_twice(folder: Path) -> None:

@@ -15,6 +15,7 @@ from tinysim.budget.measure import Measured, wilson
 from tinysim.lab.chart import Chart, Limit, Point, Series, svg
 from tinysim.lab.charts import charts
 from tinysim.lab.measure import OnBoard, Row
+from tinysim.lab.published import Published, published_table
 from tinysim.lab.table import (
     Spread,
     as_markdown,
@@ -33,6 +34,8 @@ def row(repeat: int, stage: str, right: int, cycles: int | None) -> Row:
     return Row(
         repeat=repeat,
         chain=("model", *stage.split("/")) if stage != "model" else ("model",),
+        group=stage,
+        values={},
         notes={"epochs": "3"},
         is_converted=stage.endswith("int8"),
         parameters=1000,
@@ -126,7 +129,8 @@ def test_json_has_everything() -> None:
 
 def test_charts_of_a_recipe() -> None:
     drawn = charts(ROWS, ["nano33ble"])
-    assert sorted(drawn) == ["accuracy.svg", "flash.svg", "latency.svg", "ram.svg"]
+    of_boards = ["flash.svg", "latency.svg", "ram.svg"]
+    assert {*drawn} == {"accuracy.svg", "size.svg", *of_boards}
     for text in drawn.values():
         root = ET.fromstring(text)
         assert [part.tag.rpartition("}")[2] for part in root][:2] == ["title", "desc"]
@@ -134,6 +138,44 @@ def test_charts_of_a_recipe() -> None:
     assert "model 80" in drawn["accuracy.svg"]
     assert drawn["accuracy.svg"].count('class="bar') == 2
     assert drawn["accuracy.svg"].count('class="band') == 1
+
+
+def test_charts_over_what_each_recipe_goes_through() -> None:
+    shares = {"0.5": 500, "0.1": 60}
+    rows = [
+        replace(
+            row(repeat, stage, right, 64_000),
+            group=group,
+            values={"remaining": share},
+            nonzero_parameters=left,
+        )
+        for share, left in shares.items()
+        for repeat, right in ((0, 9), (1, 7))
+        for group, stage in (("p", f"p {share}"), ("q", f"p {share}/q {share} int8"))
+    ]
+    drawn = charts([row(0, "train", 9, 64_000), row(1, "train", 9, 64_000), *rows], ["nano33ble"])
+    for text in drawn.values():
+        assert "parameters that remain [%]" in text
+    spots = ET.fromstring(drawn["accuracy.svg"]).findall(".//{*}path/{*}title")
+    assert [one.text for one in spots[:2]] == ["p: 6, 80", "p: 50, 80"]
+    changed = ET.fromstring(drawn["quantization.svg"]).findall(".//{*}path/{*}title")
+    assert [one.text for one in changed[:2]] == ["q: 6, 0", "q: 50, 0"]
+
+
+def test_what_was_published_stands_beside_ours() -> None:
+    told = (
+        Published("model", "nano33ble", "latency", 0.02, "a paper"),
+        Published("model", "", "accuracy", 0.5, "a paper"),
+        Published("model", "nano33ble", "power", 0.1, "a paper"),
+        Published("int8", "nano33ble", "latency", 0.02, "a paper"),
+    )
+    table = published_table(ROWS, told)
+    assert table.lines == (
+        ("model", "nano33ble", "latency", "10 ms", "20 ms", "0.5", "a paper"),
+        ("model", "-", "accuracy", "80.00 ± 14.14 %", "50.00 %", "1.6", "a paper"),
+        ("model", "nano33ble", "power", "-", "100 mW", "-", "a paper"),
+        ("int8", "nano33ble", "latency", "-", "20 ms", "-", "a paper"),
+    )
 
 
 def lines(**changes: bool) -> Chart:

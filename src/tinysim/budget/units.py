@@ -41,6 +41,11 @@ _BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 FAMILIES = {
     "s": _Family(_small("s"), "50 ms (s, ms, us, ns)"),
     "J": _Family(_small("J"), "1.2 mJ (J, mJ, uJ, nJ)"),
+    "W": _Family(_small("W"), "80 mW (W, mW, uW, nW)"),
+    "count": _Family(
+        {prefix: Decimal(factor) for prefix, factor in _COUNTS.items()},
+        "2 M, 2e6 or 2_000_000 (k, M, G)",
+    ),
     "cycles": _Family(
         {
             f"{prefix}{word}": Decimal(factor)

@@ -23,7 +23,7 @@ def compare(
         str, typer.Option("--board", "-b", help="Board whose inference time counts.")
     ] = "nano33ble",
     mode: ModeOption = "full",
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="As tables of Markdown.")] = False,
 ) -> None:
     """Set methods side by side: inference time, accuracy, sparsity and size, against the beginning.
@@ -42,11 +42,11 @@ def compare(
                 console().print(as_rich(table), "")
 
 
-def _rows(recipe: Path, mode: str, jobs: int) -> tuple[Row, ...]:
+def _rows(recipe: Path, mode: str, jobs: int | None) -> tuple[Row, ...]:
     """Return what a folder holds, or what following a recipe gives."""
     if recipe.is_dir():
         from tinysim.lab.table import read_rows
 
         return read_rows(recipe)
-    rows, _ = follow(recipe, None, mode, jobs)
+    rows, *_ = follow(recipe, None, mode, jobs)
     return rows

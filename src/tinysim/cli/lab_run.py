@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,12 +17,20 @@ from tinysim.cli.lab_needs import require_tensorflow
 if TYPE_CHECKING:
     from tinysim.lab.measure import Row
     from tinysim.lab.progress import Progress
+    from tinysim.lab.recipe import Recipe
 
 ModeOption = Annotated[
     str, typer.Option(help="full, or small: with what the recipe's [small] says.")
 ]
 JobsOption = Annotated[
-    int, typer.Option("--jobs", "-j", min=1, help="Repeats that are done at the same time.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Repeats that are done at the same time; by default as many as there are cores for.",
+        show_default=False,
+    ),
 ]
 
 
@@ -32,24 +41,30 @@ def run(
         typer.Option("--out", "-o", help="Folder for all that is made; by default NAME-MODE."),
     ] = None,
     mode: ModeOption = "full",
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
 ) -> None:
     """Follow a recipe: stage after stage, each measured on the boards, then a table of all.
 
     Run it again, and it goes on where it was interrupted or the recipe was changed.
     """
+    from tinysim.lab.published import published_table
     from tinysim.lab.table import as_rich, board_table, model_table
 
-    rows, place = follow(recipe, out, mode, jobs)
+    rows, place, wanted = follow(recipe, out, mode, jobs)
     shown = console()
-    for table in (model_table(rows), board_table(rows)):
+    tables = [model_table(rows), board_table(rows)]
+    if wanted.published:
+        tables.append(published_table(rows, wanted.published))
+    for table in tables:
         shown.print(as_rich(table))
         shown.print()
     typer.echo(f"confusion matrices, charts and all numbers: {place}")
 
 
-def follow(recipe: Path, out: Path | None, mode: str, jobs: int) -> tuple[tuple[Row, ...], Path]:
-    """Follow a recipe, and return its rows and where all that was made is."""
+def follow(
+    recipe: Path, out: Path | None, mode: str, jobs: int | None
+) -> tuple[tuple[Row, ...], Path, Recipe]:
+    """Follow a recipe, and return its rows, where all that was made is, and what was read."""
     from tinysim.lab.recipe import MODES
 
     if mode not in MODES:
@@ -62,8 +77,9 @@ def follow(recipe: Path, out: Path | None, mode: str, jobs: int) -> tuple[tuple[
     import_tensorflow()
     wanted = read_recipe(recipe, mode)
     place = out or Path(f"{wanted.name}-{mode}")
+    jobs = jobs or max(1, (os.cpu_count() or 1) // wanted.threads)
     with _progress(wanted.name) as on_progress:
-        return run_recipe(wanted, place, jobs=jobs, on_progress=on_progress), place
+        return run_recipe(wanted, place, jobs=jobs, on_progress=on_progress), place, wanted
 
 
 @contextmanager
