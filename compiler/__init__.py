@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tinysim.compiler.readers import read_model
 from tinysim.compiler.spare_ram import use_spare_ram
 from tinysim.compiler.toolchain import build
 from tinysim.compiler.variants import alternatives, select
+from tinysim.errors import ModelError
 from tinysim.firmware import Firmware, Target
 
 
@@ -45,6 +46,8 @@ class Choices:
 
 
 DEFAULT = Choices()
+#: Far more than the flash of any board; a model beyond that is refused instead of compiled.
+MOST_WEIGHT_BYTES = 1 << 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,7 @@ def compile_model(
     ------
     ModelError, ToolchainError
         If the model cannot be compiled, or there is no compiler. A model that is too large
-        for the board compiles all the same.
+        for the board compiles all the same, up to ``MOST_WEIGHT_BYTES``.
     """
     return compile_graph(read_model(path), path.name, board, target, choices)
 
@@ -87,6 +90,7 @@ def compile_graph(
     original = with_rounding(graph, choices.rounding)
     graph = run_passes(original, choices.keeps_constant_channels, choices.patches)
     calls = select(_portable(graph), target, choices.optimize, choices.sparse, dict(choices.picks))
+    _refuse_huge(calls)
     plan = plan_memory(graph, calls, choices.planner)
     calls, plan = use_spare_ram(graph, calls, plan, board, choices.optimize)
     calls = directed(calls, plan)
@@ -115,6 +119,18 @@ def compile_graph(
         "libmodel.a": image.library,
     }
     return Compilation(original, graph, firmware, files)
+
+
+def _refuse_huge(calls: Sequence[tuple[KernelCall, ...]]) -> None:
+    """Refuse weights that no C compiler should be given: they take it minutes and gigabytes."""
+    arrays = {id(array): array for parts in calls for call in parts for array in call.constants}
+    weight_bytes = sum(array.nbytes for array in arrays.values())
+    if weight_bytes > MOST_WEIGHT_BYTES:
+        raise ModelError(
+            f"has {weight_bytes:,} B of weights, and at most {MOST_WEIGHT_BYTES:,} B are compiled",
+            where="model",
+            fix="prune or quantize it; no microcontroller has that much flash",
+        )
 
 
 def other_kernels(graph: Graph, target: Target, choices: Choices) -> tuple[tuple[str, ...], ...]:

@@ -25,7 +25,7 @@
     [[stage]]
     kind = "quantize"
     name = "int8"               # what tables call it; its kind if left out
-    after = "train"             # whose model it takes; the stage before if left out
+    after = "train"             # whose model it takes, or "model"; the stage before if left out
 
     [small]                     # what `--mode small` takes instead; [small.stage.NAME] by the
     repeats = 1                 # name or kind of stages
@@ -64,7 +64,7 @@ from tinysim.budget.units import read_unit
 from tinysim.errors import RecipeError
 from tinysim.lab import data, stages, zoo
 from tinysim.lab.published import PUBLISHED_KEYS, QUANTITIES, Published
-from tinysim.lab.recipe import MODES, Recipe, Samples, Stage, Start, needs
+from tinysim.lab.recipe import MODES, START_NAME, Recipe, Samples, Stage, Start, needs
 from tinysim.lab.values import read_value
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
@@ -90,8 +90,8 @@ _EITHER, _PARTS = ("name", "family", "path"), ("train", "test")
 _SMALL_KEYS = tuple(key for key in _TOP_KEYS if key not in ("name", "small", "published"))
 
 
-def read_recipe(file: Path, mode: str = "full") -> Recipe:
-    """Read a recipe for one mode.
+def read_recipe(file: Path, mode: str = "full", samples: Path | None = None) -> Recipe:
+    """Read a recipe for one mode; ``samples`` are taken instead of those that it names.
 
     Raises
     ------
@@ -115,6 +115,7 @@ def read_recipe(file: Path, mode: str = "full") -> Recipe:
         moved: dict[_lines.Path, _lines.Path] = {}
         problems = Problems(partial(_source, file, lines, moved))
         merged = _with_small(document, moved, problems) if one == "small" else document
+        merged = merged if samples is None else _with_samples(merged, samples)
         recipes[one] = _Reader(file, problems, moved).read(merged, one)
         found |= dict.fromkeys(problems.found)
     if found:
@@ -164,6 +165,15 @@ def _with_small(
         else:
             _override(merged, {key: value}, (), ("small",), moved, problems)
     return merged
+
+
+def _with_samples(document: Mapping[str, Any], samples: Path) -> Mapping[str, Any]:
+    """Return the document with other samples, as many of them, and as large, as it says."""
+    table = document.get("data", {})
+    if not isinstance(table, dict):
+        return document
+    rest = {key: value for key, value in table.items() if key not in _EITHER}
+    return {**document, "data": {**rest, "path": str(samples.resolve())}}
 
 
 def _override(
@@ -329,7 +339,9 @@ class _Reader:
         kind = self.value(row, "kind", path, str, "")
         group = self.value(row, "name", path, str, kind)
         after = self.value(row, "after", path, str | None, None)
-        if after is not None:
+        if after == START_NAME and not any(stage.name == after for stage in earlier):
+            before = [-1 - i for i in range(len(starts))]
+        elif after is not None:
             self.one_of(after, earlier, (*path, "after"), or_group=True)
             same = [i for i, stage in enumerate(earlier) if stage.name == after]
             alike = [i for i, stage in enumerate(earlier) if stage.group == after]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 import tinysim
 from tests.conftest import DEMO, DEMO_MODEL, ROOT
+from tinysim import compiler
 from tinysim.boards import Board, Cache, load_board, parse_board
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
-from tinysim.errors import BoardError
+from tinysim.errors import BoardError, ModelError
 from tinysim.firmware import TensorInfo
 from tinysim.simulator import Session, random_inputs
 from tinysim.simulator.cores import load_core
@@ -129,6 +130,14 @@ def test_model_too_large_for_flash_runs_and_says_by_how_much() -> None:
     assert tight.verdict == f"DOES NOT FIT: flash over by {over:,} B (largest: weights, 8,152 B)"
     assert tight.output_check.status == "exact"
     assert tight.cycles == full.cycles
+
+
+def test_more_weights_than_any_board_has_room_for_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiler, "MOST_WEIGHT_BYTES", 1000)
+    with pytest.raises(ModelError, match="B of weights, and at most 1,000 B are compiled; prune"):
+        tinysim.run(DEMO_MODEL, "generic_m4")
 
 
 def test_model_too_large_for_ram_runs_and_says_by_how_much() -> None:

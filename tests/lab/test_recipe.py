@@ -174,6 +174,22 @@ def test_what_may_be_wrong_with_each_and_with_published_values(tmp_path: Path) -
     ]
 
 
+def test_a_stage_may_begin_anew(tmp_path: Path) -> None:
+    recipe = read(tmp_path, EACH.replace('after = "g"\n', 'after = "model"\n'))
+    assert [(stage.name, stage.after) for stage in recipe.stages[-2:]] == [
+        ("all 8", -1),
+        ("all 16", -2),
+    ]
+
+
+def test_the_user_brings_other_samples(tmp_path: Path) -> None:
+    (tmp_path / "mine.npz").write_bytes(b"")
+    file = tmp_path / "digits.toml"
+    file.write_text(fakes.recipe_text())
+    samples = read_recipe(file, "small", tmp_path / "mine.npz").starts[0].samples
+    assert (samples.name, samples.test) == (str(tmp_path / "mine.npz"), 5)
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     text = """\
 nmae = "x"

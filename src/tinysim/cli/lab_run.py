@@ -42,6 +42,12 @@ def run(
     ] = None,
     mode: ModeOption = "full",
     jobs: JobsOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Samples instead of those that the recipe names: as its path.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Follow a recipe: stage after stage, each measured on the boards, then a table of all.
 
@@ -50,7 +56,7 @@ def run(
     from tinysim.lab.published import published_table
     from tinysim.lab.table import as_rich, board_table, model_table
 
-    rows, place, wanted = follow(recipe, out, mode, jobs)
+    rows, place, wanted = follow(recipe, out, mode, jobs, data)
     shown = console()
     tables = [model_table(rows), board_table(rows)]
     if wanted.published:
@@ -62,7 +68,7 @@ def run(
 
 
 def follow(
-    recipe: Path, out: Path | None, mode: str, jobs: int | None
+    recipe: Path, out: Path | None, mode: str, jobs: int | None, data: Path | None = None
 ) -> tuple[tuple[Row, ...], Path, Recipe]:
     """Follow a recipe, and return its rows, where all that was made is, and what was read."""
     from tinysim.lab.recipe import MODES
@@ -75,7 +81,7 @@ def follow(
     from tinysim.lab.run import run as run_recipe
 
     import_tensorflow()
-    wanted = read_recipe(recipe, mode)
+    wanted = read_recipe(recipe, mode, data)
     place = out or Path(f"{wanted.name}-{mode}")
     jobs = jobs or max(1, (os.cpu_count() or 1) // wanted.threads)
     with _progress(wanted.name) as on_progress:
