@@ -17,11 +17,11 @@ from tinysim.errors import OutputError, RecipeError, TinysimError
 from tinysim.lab.charts import charts
 from tinysim.lab.measure import Row
 from tinysim.lab.model_files import written_whole
+from tinysim.lab.page import page
 from tinysim.lab.progress import Clock, Progress
-from tinysim.lab.published import published_table
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.repeat import folder_of, follow, steps
-from tinysim.lab.table import ROWS, to_csv, to_json, to_markdown
+from tinysim.lab.table import ROWS, to_csv, to_json
 from tinysim.lab.told import listening, teller
 
 #: What makes a folder ours: others, if there is anything in them, are left alone.
@@ -76,10 +76,10 @@ def run(
 
 def reports(rows: Sequence[Row], recipe: Recipe) -> dict[str, str]:
     """Return name of a file -> its text: tables and charts, and what they are made of at last."""
-    more = [published_table(rows, recipe.published)] if recipe.published else []
+    drawn = charts(rows, recipe.boards)
     return {
-        **charts(rows, recipe.boards),
-        "table.md": to_markdown(rows, more),
+        **drawn,
+        "table.md": page(rows, recipe, drawn),
         "table.csv": to_csv(rows),
         ROWS: to_json(rows),
     }

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,22 +190,6 @@ def as_markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in (headings, rule, *cells))
 
 
-def to_markdown(rows: Sequence[Row], more: Sequence[Table] = ()) -> str:
-    """Return all tables on a page, with ``more`` of them among these."""
-    tables = [model_table(rows), board_table(rows), *more, *confusion_tables(rows)]
-    notes = "".join(
-        f"- {escaped(repeats[0].stage)}: {escaped(_said(repeats[0].notes))}\n"
-        for repeats in by_stage(rows).values()
-        if repeats[0].notes
-    )
-    evaluators = "; ".join(dict.fromkeys(row.evaluator for row in rows))
-    page = "\n".join(f"## {table.title}\n\n{as_markdown(table)}" for table in tables)
-    said = f"Accuracy of {rows[0].samples:,} test samples, computed by: {evaluators}.\n"
-    if rows[0].accuracy is None:
-        said = "The samples have no labels: there is no accuracy.\n"
-    return f"{page}\n{said}" + (f"\nNotes of the first repeat:\n\n{notes}" if notes else "")
-
-
 def to_csv(rows: Sequence[Row]) -> str:
     """Return a line for each repeat, stage and board, with plain numbers in the base units."""
     stream = io.StringIO()
@@ -289,10 +273,6 @@ def shown(value: float, unit: str) -> str:
     if unit == "share":
         return f"{value * 100:.2f} %"
     return f"{round(value):,}" if unit in ("", "count") else write(value, unit)
-
-
-def _said(notes: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in notes.items())
 
 
 def _plain(value: float | None) -> str:

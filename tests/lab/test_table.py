@@ -8,6 +8,7 @@ import json
 import statistics
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from tinysim.budget.measure import Measured, wilson
 from tinysim.lab.chart import Chart, Limit, Point, Series, svg
 from tinysim.lab.charts import charts
 from tinysim.lab.measure import OnBoard, Row
+from tinysim.lab.page import page
 from tinysim.lab.published import Published, published_table
+from tinysim.lab.recipe import Recipe
 from tinysim.lab.table import (
     Spread,
     as_markdown,
@@ -24,7 +27,6 @@ from tinysim.lab.table import (
     model_table,
     to_csv,
     to_json,
-    to_markdown,
 )
 
 
@@ -59,6 +61,7 @@ def row(repeat: int, stage: str, right: int, cycles: int | None) -> Row:
     )
 
 
+RECIPE = Recipe(Path("x.toml"), "full", "x", 5, 2, 1, ("nano33ble",), {}, (), ())
 ROWS = (
     row(0, "model", 9, 640_000),
     row(0, "odd", 5, None),
@@ -110,7 +113,18 @@ def test_markdown_has_as_many_cells_in_each_line() -> None:
     heading, *lines = as_markdown(table).splitlines()
     assert set(lines[0]) == set("| -:"), "the line that makes it a table"
     assert {line.count("|") for line in lines} == {heading.count("|")} == {4}
-    assert "TFLite interpreter" in to_markdown(ROWS)
+
+
+def test_page_has_figures_tables_and_notes() -> None:
+    told = (Published("model", "nano33ble", "latency", 0.02, "a | paper"),)
+    text = page(ROWS, replace(RECIPE, published=told), ["accuracy.svg"])
+    assert "# x\n\n`tinysim lab run x.toml --mode full`, 2 repeats with seeds from 5." in text
+    assert "10 test samples, computed by: TFLite interpreter." in text
+    assert "![accuracy](accuracy.svg)" in text
+    assert "| 10 ms | 20 ms | 0.5 | a &#124; paper |" in text
+    assert "- model: epochs 3" in text
+    assert text.count("## Confusion") == 2
+    assert "Beside what was published" not in page(ROWS, RECIPE, [])
 
 
 def test_csv_has_plain_numbers() -> None:
