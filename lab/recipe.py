@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinysim.lab.published import Published
+from tinysim.lab.report.published import Published
 
 #: A recipe is meant seriously (``full``), or tried in little time, as its ``[small]`` says.
 MODES = ("full", "small")
@@ -114,6 +114,11 @@ class Recipe:
     def group(self, place: int) -> str:
         """Return what the recipe calls a place, whatever its values."""
         return START_NAME if place < 0 else self.stages[place].group
+
+
+def has_boards(stage: Stage) -> bool:
+    """Whether what a stage makes depends on boards."""
+    return bool(getattr(stage.settings, "has_boards", False))
 
 
 def needs(stage: Stage) -> tuple[str, ...]:

@@ -63,8 +63,8 @@ from tinysim.budget._limits import Problems, near
 from tinysim.budget.units import read_unit
 from tinysim.errors import RecipeError
 from tinysim.lab import data, stages, zoo
-from tinysim.lab.published import PUBLISHED_KEYS, QUANTITIES, Published
 from tinysim.lab.recipe import MODES, START_NAME, Recipe, Samples, Stage, Start, needs
+from tinysim.lab.report.published import PUBLISHED_KEYS, QUANTITIES, Published
 from tinysim.lab.values import read_value
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from tinysim.boards import load_board
 from tinysim.lab import data, stages, zoo
-from tinysim.lab.data import Dataset
+from tinysim.lab.data import Dataset, scaled
 from tinysim.lab.measure import Row, measure
 from tinysim.lab.model_files import load_model, save_model, written_whole
 from tinysim.lab.progress import Clock
-from tinysim.lab.recipe import Recipe, Samples, needs
+from tinysim.lab.recipe import Recipe, Samples, has_boards, needs
+from tinysim.lab.settle import settle
 from tinysim.lab.stages import Context
 from tinysim.lab.state import State
 from tinysim.lab.stored import key_from, load_state, save_state
@@ -74,7 +75,7 @@ class _Repeat:
     def begin(self, samples: Samples) -> None:
         """Take the samples of a start; those of the one before are forgotten."""
         self.samples, self.dataset = samples, _dataset(samples)
-        self.common = (self.seed, self.recipe.threads, _digest(self.dataset), self.boards)
+        self.common = (self.seed, self.recipe.threads, _digest(self.dataset))
 
     def rows(self) -> tuple[Row, ...]:
         """Follow the recipe."""
@@ -112,6 +113,8 @@ class _Repeat:
             assert start.family is not None
             shape, classes = dataset.input_shape, len(dataset.classes)
             model = zoo.build(start.family, shape, classes, **start.factors or {})
+            if not dataset.is_labelled:  # nothing will be learned
+                settle(model, scaled(dataset.x_train))
         return State(save_model(model, folder / "model.keras"))
 
     def done(self, place: int, folder: Path) -> State:
@@ -139,7 +142,8 @@ class _Repeat:
         self.clock.begin()
         recipe, state, folder = self.recipe, self.states[place], self.place(place)
         chain = recipe.chain(place)
-        key = key_from(state, state.notes, chain, recipe.choices, *self.common)
+        costs = (state.notes, chain, recipe.choices, self.boards)
+        key = key_from(state, *costs, *self.common, has_boards=True)
         with suppress(OSError, ValueError):
             stored = loads(_Stored, (folder / _ROW).read_bytes())
             if stored.key == key:
@@ -167,10 +171,18 @@ class _Repeat:
     def key(self, place: int) -> str:
         """Return a hash of everything that a state follows from."""
         if place < 0:
-            return key_from(None, self.recipe.start_of(place), *self.common)
+            return key_from(None, self.recipe.start_of(place), *self.common, has_boards=False)
         stage = self.recipe.stages[place]
-        others = [(name, key_from(state)) for name, state in self.needed(place).items()]
-        return key_from(self.states[stage.after], stage.kind, stage.settings, others, *self.common)
+        others = [
+            (name, key_from(state, has_boards=False)) for name, state in self.needed(place).items()
+        ]
+        boards = self.boards if has_boards(stage) else []
+        return key_from(
+            self.states[stage.after],
+            *(stage.kind, stage.settings, others, boards),
+            *self.common,
+            has_boards=bool(boards),
+        )
 
     def place(self, place: int) -> Path:
         """Return the folder of a stage."""

@@ -14,14 +14,14 @@ from typing import IO
 
 from tinysim.check.workers import work_on
 from tinysim.errors import OutputError, RecipeError, TinysimError
-from tinysim.lab.charts import charts
 from tinysim.lab.measure import Row
 from tinysim.lab.model_files import written_whole
-from tinysim.lab.page import page
 from tinysim.lab.progress import Clock, Progress
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.repeat import folder_of, follow, steps
-from tinysim.lab.table import ROWS, to_csv, to_json
+from tinysim.lab.report.charts import charts
+from tinysim.lab.report.page import page
+from tinysim.lab.report.table import ROWS, to_csv, to_json
 from tinysim.lab.told import listening, teller
 
 #: What makes a folder ours: others, if there is anything in them, are left alone.

@@ -13,18 +13,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
+from tinysim import lab
 from tinysim.cache import key_of
 from tinysim.lab.model_files import written_whole
 from tinysim.lab.state import State
 from tinysim.records import dumps, loads
 
 FILE_NAME = "state.json"
-#: The parts of tinysim that stages and measurements compute with.
+#: The parts of tinysim that stages compute with, and those that are added by a board.
 PARTS = (
-    *("api", "arrays", "boards", "budget", "compiler", "kernels", "lab", "simulator", "traces"),
-    "tune",
+    "arrays",
+    *(f"lab.{module.name}" for module in iter_modules(lab.__path__) if module.name != "report"),
+)
+BOARD_PARTS = (
+    *("api", "boards", "budget", "compiler", "kernels", "simulator", "traces", "tune"),
+    *PARTS,
 )
 
 
@@ -80,11 +86,15 @@ def load_state(folder: Path, key: str) -> tuple[State, float] | None:
     return State(keras, tflite, masks, dict(stored.notes), dict(stored.choices)), stored.seconds
 
 
-def key_from(state: State | None, *values: object) -> str:
-    """Return a key of a state's files and of all else that something follows from."""
+def key_from(state: State | None, *values: object, has_boards: bool) -> str:
+    """Return a key of a state's files and of all else that something follows from.
+
+    What does not have boards to do with does not follow from how these are simulated.
+    """
     files = () if state is None else (state.keras, state.tflite, state.masks)
     choices = {} if state is None else state.choices
-    return key_of(PARTS, [said(file) for file in files], said(choices), *map(said, values))
+    parts = BOARD_PARTS if has_boards else PARTS
+    return key_of(parts, [said(file) for file in files], said(choices), *map(said, values))
 
 
 def said(value: Any) -> object:

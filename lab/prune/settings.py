@@ -83,6 +83,11 @@ class Settings:
         return Target("parameters", self.remaining)
 
     @property
+    def has_boards(self) -> bool:
+        """Whether what is left depends on what a board takes."""
+        return self.aim.metric not in COUNTED
+
+    @property
     def heuristics(self) -> tuple[str, ...]:
         """What may tell how much the chosen structure matters."""
         return elements.HEURISTICS if self.structure == "elements" else importance.HEURISTICS

@@ -4,7 +4,8 @@ A stage is a module with
 
 - ``Settings``: a frozen dataclass of what a recipe's ``[[stage]]`` table may say besides ``kind``,
   with defaults where a newcomer would want none to choose; ``__post_init__`` raises ``ValueError``
-  for what makes no sense,
+  for what makes no sense; ``needs`` may name earlier stages that are used, and ``has_boards`` says
+  whether what is made depends on boards: it does not if that is left out,
 - ``run(settings: Settings, context: Context, before: State) -> State``: writes what it makes into
   ``context.folder`` and returns where it is.
 

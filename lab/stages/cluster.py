@@ -28,6 +28,11 @@ class Settings(TrainSettings):
     conv_bits: int = 8
     dense_bits: int = 5
 
+    @property
+    def has_boards(self) -> bool:
+        """Always: decoding is timed on each."""
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, bits in (("conv_bits", self.conv_bits), ("dense_bits", self.dense_bits)):

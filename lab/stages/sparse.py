@@ -19,6 +19,11 @@ class Settings:
     sparse: str = "auto"
     optimize: str = "balanced"
 
+    @property
+    def has_boards(self) -> bool:
+        """Always: what is saved is said of each."""
+        return True
+
     def __post_init__(self) -> None:
         if self.sparse not in SPARSE:
             raise ValueError(f"sparse is {' or '.join(SPARSE)}, not {self.sparse!r}")

@@ -15,8 +15,8 @@ from tests.lab import fakes
 from tests.lab.test_table import row
 from tinysim.cli import app
 from tinysim.errors import LibraryError, RecipeError
-from tinysim.lab.compare import compared, published
-from tinysim.lab.table import ROWS, read_rows, to_json
+from tinysim.lab.report.compare import compared, published
+from tinysim.lab.report.table import ROWS, read_rows, to_json
 
 
 @pytest.fixture

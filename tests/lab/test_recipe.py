@@ -9,9 +9,9 @@ import pytest
 
 from tests.lab import fakes
 from tinysim.errors import RecipeError
-from tinysim.lab.published import PUBLISHED_KEYS, QUANTITIES
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.recipe_file import read_recipe
+from tinysim.lab.report.published import PUBLISHED_KEYS, QUANTITIES
 
 
 @pytest.fixture(autouse=True)

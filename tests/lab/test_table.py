@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tinysim.budget.measure import Measured, wilson
-from tinysim.lab.chart import Chart, Limit, Point, Series, svg
-from tinysim.lab.charts import charts
 from tinysim.lab.measure import OnBoard, Row
-from tinysim.lab.page import page
-from tinysim.lab.published import Published, published_table
 from tinysim.lab.recipe import Recipe
-from tinysim.lab.table import (
+from tinysim.lab.report.chart import Chart, Limit, Point, Series, svg
+from tinysim.lab.report.charts import charts
+from tinysim.lab.report.page import page
+from tinysim.lab.report.published import Published, published_table
+from tinysim.lab.report.table import (
     Spread,
     as_markdown,
     board_table,

@@ -30,8 +30,8 @@ def compare(
 
     These are tables 2 and 3 of Loureiro et al., theirs below ours.
     """
-    from tinysim.lab.compare import compared, published
-    from tinysim.lab.table import as_markdown, as_rich
+    from tinysim.lab.report.compare import compared, published
+    from tinysim.lab.report.table import as_markdown, as_rich
 
     rows = {str(one): _rows(one, mode, jobs) for one in recipes}
     for ours, theirs in zip(compared(rows, board), published(), strict=True):
@@ -45,7 +45,7 @@ def compare(
 def _rows(recipe: Path, mode: str, jobs: int | None) -> tuple[Row, ...]:
     """Return what a folder holds, or what following a recipe gives."""
     if recipe.is_dir():
-        from tinysim.lab.table import read_rows
+        from tinysim.lab.report.table import read_rows
 
         return read_rows(recipe)
     rows, *_ = follow(recipe, None, mode, jobs)

@@ -53,8 +53,8 @@ def run(
 
     Run it again, and it goes on where it was interrupted or the recipe was changed.
     """
-    from tinysim.lab.published import published_table
-    from tinysim.lab.table import as_rich, board_table, model_table
+    from tinysim.lab.report.published import published_table
+    from tinysim.lab.report.table import as_rich, board_table, model_table
 
     rows, place, wanted = follow(recipe, out, mode, jobs, data)
     shown = console()

@@ -15,8 +15,8 @@ def stages(
 ) -> None:
     """List the stages that recipes are made of, with their settings and defaults."""
     require_tensorflow()
-    from tinysim.lab.settings_table import settings_table
-    from tinysim.lab.table import as_markdown, as_rich
+    from tinysim.lab.report.settings_table import settings_table
+    from tinysim.lab.report.table import as_markdown, as_rich
 
     if markdown:
         typer.echo(as_markdown(settings_table()), nl=False)

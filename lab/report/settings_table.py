@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, get_type_hints
 
 from tinysim.lab import stages
-from tinysim.lab.table import NOTHING, Table
+from tinysim.lab.report.table import NOTHING, Table
 from tinysim.lab.values import name_of
 
 

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tinysim.boards import load_board
-from tinysim.lab.chart import Chart, Limit, Point, Series, svg
 from tinysim.lab.measure import OnBoard, Row
-from tinysim.lab.table import Spread, boards_of, by_stage, on_board
+from tinysim.lab.report.chart import Chart, Limit, Point, Series, svg
+from tinysim.lab.report.table import Spread, boards_of, by_stage, on_board
 
 #: What is drawn of boards: name -> axis, value, and the kind of memory that limits it.
 _COSTS: dict[str, tuple[str, Callable[[OnBoard], float | None], str]] = {

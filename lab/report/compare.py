@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from tinysim.errors import RecipeError
 from tinysim.lab.measure import Row
-from tinysim.lab.table import NOTHING, Spread, Table, boards_of, by_stage, on_board
+from tinysim.lab.report.table import NOTHING, Spread, Table, boards_of, by_stage, on_board
 
 _HEADINGS = ("recipe", "technique", "inference time", "accuracy", "sparsity", "size (.tflite)")
 
@@ -52,7 +52,7 @@ def compared(recipes: Mapping[str, Sequence[Row]], board: str) -> tuple[Table, T
 def published() -> tuple[Table, Table]:
     """Return the tables of the study."""
     headings = ("library", "model", "technique", "inference time", "accuracy", "sparsity", "size")
-    found = tomllib.loads((files("tinysim.lab") / "loureiro.toml").read_text())
+    found = tomllib.loads((files("tinysim.lab.report") / "loureiro.toml").read_text())
     tables = []
     for number in (2, 3):
         lines = tuple(

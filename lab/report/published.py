@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tinysim.lab.measure import OnBoard, Row
-from tinysim.lab.table import NOTHING, Spread, Table, cell, on_board, shown
+from tinysim.lab.report.table import NOTHING, Spread, Table, cell, on_board, shown
 
 #: Keys of a ``[[published]]`` besides quantities.
 PUBLISHED_KEYS = ("stage", "board", "source")

@@ -6,9 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from tinysim.lab.measure import Row
-from tinysim.lab.published import published_table
 from tinysim.lab.recipe import Recipe
-from tinysim.lab.table import as_markdown, board_table, by_stage, confusion_tables, model_table
+from tinysim.lab.report.published import published_table
+from tinysim.lab.report.table import (
+    as_markdown,
+    board_table,
+    by_stage,
+    confusion_tables,
+    model_table,
+)
 from tinysim.report.markdown import escaped
 
 

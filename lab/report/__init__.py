@@ -1,0 +1,1 @@
+"""What is shown of recipes: tables, charts and pages. No model depends on anything here."""
