@@ -15,9 +15,12 @@ from tests.tflite_models import (
     build_model,
     constant,
     conv_2d,
+    float32,
+    fully_connected,
     int8,
 )
 from tinysim.compiler.emit import emit_c
+from tinysim.compiler.graph import Array
 from tinysim.compiler.memory import plan_memory
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model, tflite
@@ -162,3 +165,81 @@ def test_small_file_that_repeats_itself_is_refused_at_once() -> None:
     start = time.perf_counter()
     assert "dimensions" in refusal(blob)
     assert time.perf_counter() - start < 2
+
+
+WIDEN = OperatorSpec("DEQUANTIZE", [1], [2], {})
+ADDED = OperatorSpec("ADD", [0, 2], [3], {})
+HALVES = constant(np.array([[1, -2, 0.5, 65504]], np.float16))
+
+
+def test_operator_codes_may_stand_in_the_wide_field_alone() -> None:
+    """An operator whose code is 0 in both, ADD, too."""
+    x, y = float32((1, 4)), constant(np.ones((1, 4), np.float32))
+    softmax = OperatorSpec("SOFTMAX", [2], [3], {"Beta": 1.0})
+    operators = [OperatorSpec("ADD", [0, 1], [2], {}), softmax]
+    for has_narrow_codes in (True, False):
+        blob = build_model([x, y, x, x], operators, [0], [3], has_narrow_codes=has_narrow_codes)
+        nodes = tflite.read(blob, "x", "0" * 64, "x.tflite").nodes
+        assert [node.op.tflite for node in nodes] == ["ADD", "SOFTMAX"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "real"),
+    [
+        (HALVES, [[1, -2, 0.5, 65504]]),
+        (constant(np.array([[1, -2, 3, -128]], np.int8), (0.5,)), [[0.5, -1, 1.5, -64]]),
+        (constant(np.array([[1, -2, 3, 4]], np.int8), (1, 2, 3, 4), 1), [[1, -4, 9, 16]]),
+        (replace(constant(np.array([[0, 2, 3, 255]], np.uint8), (0.5,)), zero_points=(2,)),
+         [[-1, 0, 0.5, 126.5]]),
+    ],
+    ids=["float16", "int8", "int8 a channel", "uint8"],
+)  # fmt: skip
+def test_what_is_stored_short_becomes_floats(stored: TensorSpec, real: Array) -> None:
+    x = float32((1, 4))
+    graph = tflite.read(build_model([x, stored, x, x], [WIDEN, ADDED], [0], [3]), "x", "0", "x")
+    (node,) = graph.nodes
+    added = node.inputs[1]
+    assert added is not None and added.data is not None and added.data.dtype == np.float32
+    assert added.data.tolist() == real
+    (note,) = graph.removed
+    assert f"a constant of {stored.dtype} became float32, in flash, too" in note
+
+
+@pytest.mark.parametrize(
+    ("stored", "operators", "what"),
+    [
+        (
+            replace(HALVES, data=None),
+            [WIDEN, ADDED],
+            "of type FLOAT16, which nothing here computes",
+        ),
+        (replace(HALVES, data=b"123"), [WIDEN, ADDED], "has 3 bytes of data, expected 8"),
+        (replace(HALVES, shape=(4,)), [WIDEN, ADDED], "layer 0 (DEQUANTIZE"),
+        (HALVES, [ADDED._replace(inputs=[0, 1])], "takes float16, which only DEQUANTIZE does"),
+        (HALVES, [WIDEN._replace(outputs=[3])] * 2, "lacks inputs or outputs"),
+        (constant(np.ones((1, 4), np.int8), (1, 2, 3), 1), [WIDEN, ADDED], "needs per-tensor"),
+        (constant(np.ones((1, 4), np.int8)), [WIDEN, ADDED], "needs per-tensor"),
+    ],
+)
+def test_what_is_stored_short_and_means_nothing_is_named(
+    stored: TensorSpec, operators: list[OperatorSpec], what: str
+) -> None:
+    x = float32((1, 4))
+    assert what in refusal(build_model([x, stored, x, x], operators, [0], [3]))
+
+
+def test_one_constant_that_is_widened_over_and_over_is_refused() -> None:
+    stored, x = constant(np.ones((100, 1000), np.int8), (1.0,)), float32((100, 1000))
+    widened = [WIDEN._replace(outputs=[2 + index]) for index in range(40)]
+    assert "again and again" in refusal(build_model([x, stored, *[x] * 40], widened, [0], [41]))
+
+
+def test_hybrid_layers_have_float_weights_and_say_so() -> None:
+    weights = constant(np.array([[1, 2], [3, -4]], np.int8), (0.5, 2.0))
+    blob = fully_connected(float32((1, 2)), weights, None, float32((1, 2)))
+    graph = tflite.read(blob, "x", "0", "x")
+    read_weights = graph.nodes[0].inputs[1]
+    assert read_weights is not None and read_weights.data is not None
+    assert read_weights.data.tolist() == [[0.5, 1], [6, -8]]
+    (note,) = graph.removed
+    assert "its integer weights became float32, in flash, too" in note

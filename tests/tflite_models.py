@@ -87,18 +87,20 @@ def build_model(
     outputs: Sequence[int],
     subgraphs: int = 1,
     once: tuple[Sequence[TensorSpec], Sequence[OperatorSpec]] = ((), ()),
+    has_narrow_codes: bool = True,
 ) -> bytes:
     """Return the bytes of a model; ``subgraphs`` equal ones if another number is asked for.
 
     ``once`` holds tensors and operators of a last subgraph, without inputs and outputs. An object
-    that is given several times is written once and referred to several times.
+    that is given several times is written once and referred to several times. Without narrow codes
+    operators have the wide field only.
     """
     builder = flatbuffers.Builder(1024)
     # Buffer 0 is the empty one; a tensor's own buffer stands one behind its place.
     own = list({id(tensor): tensor for tensor in (*tensors, *once[0])}.values())
     buffers = _tables(builder, [_buffer(builder, None)] + [_buffer(builder, t) for t in own])
     names = list(dict.fromkeys(operator.name for operator in (*operators, *once[1])))
-    codes = _tables(builder, [_operator_code(builder, name) for name in names])
+    codes = _tables(builder, [_operator_code(builder, name, has_narrow_codes) for name in names])
     written = {id(t): _tensor(builder, t, i) for i, t in enumerate(own, start=1)}
     called = {
         id(o): _operator(builder, o, names.index(o.name))
@@ -152,7 +154,7 @@ def _buffer(builder: Any, tensor: TensorSpec | None) -> int:
     return int(tflite.BufferEnd(builder))
 
 
-def _operator_code(builder: Any, name: str) -> int:
+def _operator_code(builder: Any, name: str, has_narrow_code: bool) -> int:
     kind, _, custom = name.partition(":")
     value = getattr(tflite.BuiltinOperator, kind)
     text = builder.CreateString(custom) if custom else None
@@ -160,7 +162,8 @@ def _operator_code(builder: Any, name: str) -> int:
     if text is not None:
         tflite.OperatorCodeAddCustomCode(builder, text)
     narrow = min(value, PLACEHOLDER_FOR_GREATER_OP_CODES)
-    tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, narrow)
+    if has_narrow_code:
+        tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, narrow)
     tflite.OperatorCodeAddVersion(builder, 1)
     tflite.OperatorCodeAddBuiltinCode(builder, value)
     return int(tflite.OperatorCodeEnd(builder))

@@ -1,8 +1,8 @@
 """Number formats that no kernel takes, turned into those that some do when a file is read.
 
 uint8 tensors become int8 with everything shifted by 128, which changes no real number; the model's
-ends stay uint8. Integer weights beside float inputs (hybrid models) and half-precision constants
-become float32.
+ends stay uint8. Integer weights beside float inputs (hybrid models) become float32, and so do
+constants that the file stores in fewer bytes, as integers or in half precision, before DEQUANTIZE.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinysim.compiler.graph import DType, Node, Quant, Tensor
+from tinysim.compiler.graph import Array, DType, Node, Quant, Tensor
 from tinysim.compiler.ops import Operator
 from tinysim.compiler.ops.quantize import Quantize
 
@@ -65,18 +65,24 @@ def float_weights(kind: str, inputs: tuple[Tensor | None, ...]) -> tuple[Tensor 
     x, weights = (*inputs, None, None)[:2]
     if kind not in WEIGHTED or x is None or weights is None or weights.data is None:
         return None
-    if x.dtype is not DType.FLOAT32 or weights.dtype not in (DType.INT8, DType.UINT8):
+    if x.dtype is not DType.FLOAT32 or (data := as_floats(weights)) is None:
         return None
-    if weights.quant is None or 4 * weights.elements > MAX_FLOAT_BYTES:
+    return (x, replace(weights, dtype=DType.FLOAT32, quant=None, data=data), *inputs[2:])
+
+
+def as_floats(tensor: Tensor) -> Array | None:
+    """Return what a constant of 8-bit integers stands for; None if it is none, or too large."""
+    if tensor.data is None or tensor.dtype not in (DType.INT8, DType.UINT8):
         return None
-    shape = _along(weights.quant, weights.shape)
+    if tensor.quant is None or 4 * tensor.elements > MAX_FLOAT_BYTES:
+        return None
+    shape = _along(tensor.quant, tensor.shape)
     if shape is None:
         return None
-    scale = np.array(weights.quant.scale, np.float32).reshape(shape)
-    zero = np.array(weights.quant.zero_point, np.float32).reshape(shape)
-    data = ((weights.data.astype(np.float32) - zero) * scale).astype(np.float32)
-    real = replace(weights, dtype=DType.FLOAT32, quant=None, data=data)
-    return (x, real, *inputs[2:])
+    scale = np.array(tensor.quant.scale, np.float32).reshape(shape)
+    zero = np.array(tensor.quant.zero_point, np.float32).reshape(shape)
+    with np.errstate(over="ignore"):
+        return (tensor.data.astype(np.float32) - zero) * scale
 
 
 def _along(quant: Quant, shape: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Tensors of a TFLite file: every length and index is checked before it is used."""
+"""Tensors and operator codes of a TFLite file: lengths and indices are checked before use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tflite
+from flatbuffers.number_types import Int32Flags
 
 from tinysim.compiler.graph import MAX_TENSOR_BYTES, DType, Quant, Tensor
 from tinysim.compiler.readers._tflite_options import enum_names
@@ -27,6 +28,7 @@ _DTYPES = {
 }
 
 _TYPE_NAMES = enum_names(tflite.TensorType)
+_OPERATORS = enum_names(tflite.BuiltinOperator)
 
 #: No operator here takes more dimensions.
 MAX_RANK = 8
@@ -61,6 +63,16 @@ class Tables:
     def range(self, length: int) -> range:
         return range(self.length(length))
 
+    def operator_name(self, index: int) -> str:
+        """Return an operator code's name: it stands in a narrow field, a wide one or both."""
+        if not 0 <= index < self.length(self.model.OperatorCodesLength()):
+            raise IndexError(f"operator code {index}")
+        code = self.model.OperatorCodes(index)
+        value = max(_wide_code(code), code.DeprecatedBuiltinCode())
+        if value == tflite.BuiltinOperator.CUSTOM:
+            return f"CUSTOM:{self.text(code.CustomCode())}"
+        return _OPERATORS.get(value, f"operator code {value}")
+
     def tensor(self, table: Any, index: int) -> Tensor:
         """Read a tensor; what the compiler cannot take becomes a problem."""
         name = self.text(table.Name())
@@ -75,7 +87,9 @@ class Tables:
                 f"{label} has the dynamic shape {list(signature or shape)}: fix every dimension"
             )
             shape = tuple(max(1, size) for size in shape)
-        if (dtype := _DTYPES.get(table.Type())) is None:
+        is_half = table.Type() == tflite.TensorType.FLOAT16
+        dtype = DType.FLOAT32 if is_half else _DTYPES.get(table.Type())
+        if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             self.problems.append(f"{label} is of type {kind}, which nothing here computes")
             dtype = DType.INT8
@@ -84,8 +98,19 @@ class Tables:
             self.problems.append(f"{label} of shape {list(shape)} is too large")
             return Tensor(index, name, (1,), dtype)
         quant = self._quant(table.Quantization(), dtype, label)
-        data = self._data(table.Buffer(), dtype, shape, label)
+        data = self._data(table.Buffer(), "float16" if is_half else dtype.value, shape, label)
+        if is_half and data is None:
+            self.problems.append(
+                f"{label} is of type FLOAT16, which nothing here computes, and no constant"
+            )
+        elif is_half:
+            data = data.astype(np.float32)
         return Tensor(index, name, shape, dtype, quant, data)
+
+    def is_half(self, index: int) -> bool:
+        """Whether the file stores a tensor, which is read as float32, in half precision."""
+        table = self.model.Subgraphs(0).Tensors(index)
+        return bool(table.Type() == tflite.TensorType.FLOAT16)
 
     def text(self, raw: bytes | None) -> str:
         """Make a name from the file fit to be shown: printable, short."""
@@ -117,7 +142,7 @@ class Tables:
             return None
         return Quant(scale, zero_point, int(table.QuantizedDimension()))
 
-    def _data(self, buffer: int, dtype: DType, shape: tuple[int, ...], label: str) -> Any:
+    def _data(self, buffer: int, stored: str, shape: tuple[int, ...], label: str) -> Any:
         """Return a constant's values, or None for what is computed at run time."""
         if not 0 <= buffer < self.length(self.model.BuffersLength()):
             raise IndexError(f"{label}: buffer {buffer}")
@@ -126,13 +151,14 @@ class Tables:
             return None
         raw = table.DataAsNumpy()
         self.charge(len(raw))
-        if len(raw) != prod(shape) * dtype.itemsize:
+        size_bytes = prod(shape) * np.dtype(stored).itemsize
+        if len(raw) != size_bytes:
             self.problems.append(
                 f"{label} of shape {list(shape)} has {len(raw)} bytes of data, "
-                f"expected {prod(shape) * dtype.itemsize}"
+                f"expected {size_bytes}"
             )
             return None
-        return np.frombuffer(raw.tobytes(), np.dtype(dtype.value).newbyteorder("<")).reshape(shape)
+        return np.frombuffer(raw.tobytes(), np.dtype(stored).newbyteorder("<")).reshape(shape)
 
 
 def _is_dynamic(signature: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -141,3 +167,9 @@ def _is_dynamic(signature: tuple[int, ...], shape: tuple[int, ...]) -> bool:
         return True
     is_batch = signature[:1] == (-1,) and shape[:1] == (1,) and signature[1:] == shape[1:]
     return any(size < 0 for size in signature) and not is_batch
+
+
+def _wide_code(code: Any) -> int:
+    """Return the wide field as it is: its accessor answers with the narrow one for small codes."""
+    place = code._tab.Offset(10)
+    return int(code._tab.Get(Int32Flags, code._tab.Pos + place)) if place else 0

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-import tflite
-
 from tinysim.compiler.graph import (
     DType,
     Graph,
@@ -22,13 +20,13 @@ from tinysim.compiler.graph import (
 from tinysim.compiler.ops import Operator, operator_class, operator_names
 from tinysim.compiler.passes.fold_constants import Folding
 from tinysim.compiler.readers._tflite_legacy import (
+    as_floats,
     as_int8,
     edges,
     float_weights,
     legacy_tensors,
 )
 from tinysim.compiler.readers._tflite_options import (
-    enum_names,
     read_custom_options,
     read_options,
 )
@@ -55,9 +53,6 @@ _DAMAGE = (
     KeyError,
     UnicodeDecodeError,
 )
-
-
-_OPERATORS = enum_names(tflite.BuiltinOperator)
 
 
 def read(blob: bytes, name: str, sha256: str, where: str) -> Graph:
@@ -167,6 +162,9 @@ class _Reader(Tables):
         nodes = []
         folding = Folding()
         for call in calls:
+            if (floats := self._widened(call, pick)) is not None:
+                tensors[floats.id] = floats
+                continue
             if (node := self._node(call, pick)) is None:
                 continue
             is_state = any(tensor.id in self._kept for tensor in node.outputs)
@@ -178,6 +176,25 @@ class _Reader(Tables):
                 tensors[tensor.id] = replace(tensor, data=value.reshape(tensor.shape))
             self._notes.append(f"{call.kind} {node.name}: computed at compile time")
         return nodes
+
+    def _widened(self, call: _Call, pick: Callable[[int], Tensor | None]) -> Tensor | None:
+        """Return the floats that a DEQUANTIZE makes of a constant of fewer bytes, if it is one."""
+        if call.kind != "DEQUANTIZE" or (len(call.inputs), len(call.outputs)) != (1, 1):
+            return None
+        stored, out = pick(call.inputs[0]), pick(call.outputs[0])
+        if stored is None or out is None or out.dtype is not DType.FLOAT32:
+            return None
+        if out.data is not None or out.shape != stored.shape or out.id in self._is_variable:
+            return None
+        is_half = self.is_half(call.inputs[0])
+        if (data := stored.data if is_half else as_floats(stored)) is None:
+            return None
+        self.charge(stored.elements)
+        kind = "float16" if is_half else stored.dtype.value
+        self._notes.append(
+            f"{call.kind} {out.name}: a constant of {kind} became float32, in flash, too"
+        )
+        return replace(out, data=data)
 
     @property
     def _kept(self) -> set[int]:
@@ -202,7 +219,7 @@ class _Reader(Tables):
         return tensors, calls
 
     def _call(self, table: Any, index: int) -> _Call:
-        kind = self._operator_name(table.OpcodeIndex())
+        kind = self.operator_name(table.OpcodeIndex())
         inputs, outputs = table.InputsAsNumpy(), table.OutputsAsNumpy()
         return _Call(index, kind, self.ints(inputs), self.ints(outputs), table)
 
@@ -308,7 +325,8 @@ class _Reader(Tables):
             raise ValueError(f"{call} lacks inputs or outputs")
         if (real := float_weights(kind, inputs)) is not None:
             self._notes.append(
-                f"{kind} {outputs[0].name}: hybrid, its integer weights became float32"
+                f"{kind} {outputs[0].name}: hybrid, its integer weights became float32, "
+                "in flash, too"
             )
             inputs = real
         is_custom = kind.startswith("CUSTOM:")
@@ -316,6 +334,8 @@ class _Reader(Tables):
         op: Operator = cls.from_tflite(options)
         label = f"layer {call.index} ({kind}, {outputs[0].name})"
         found = list(_problems(op, inputs, outputs)) + list(self._state_problems(op, inputs))
+        if any(index >= 0 and self.is_half(index) for index in call.inputs):
+            found.append("takes float16, which only DEQUANTIZE does")
         self.unsupported += [f"{label}: {problem}" for problem in found]
         return None if found else self._stateful(Node(outputs[0].name, op, inputs, outputs))
 
@@ -356,16 +376,6 @@ class _Reader(Tables):
             own.append(tensor)
         inputs = (*node.inputs, *(tensor for tensor in own if tensor not in changed))
         return Node(node.name, node.op, inputs, (*node.outputs, *own))
-
-    def _operator_name(self, index: int) -> str:
-        """Return the name of an operator code; old files use the narrow field."""
-        if not 0 <= index < self.length(self.model.OperatorCodesLength()):
-            raise IndexError(f"operator code {index}")
-        code = self.model.OperatorCodes(index)
-        value = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        if value == tflite.BuiltinOperator.CUSTOM:
-            return f"CUSTOM:{self.text(code.CustomCode())}"
-        return _OPERATORS.get(value, f"operator code {value}")
 
 
 def _problems(op: Operator, inputs: tuple[Tensor | None, ...], outputs: Any) -> Iterator[str]:

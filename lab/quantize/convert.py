@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: computed with in floats. ``int8``: integers everywhere, a scale for each channel of the weights.
 #: ``int8_per_tensor``: one scale for a layer's weights. ``int16x8``: activations of 16 bits.
 #: ``uint8``: affine with a zero point for the weights, too (see ``affine``).
+#:
+#: tinysim computes ``float16``, ``dynamic`` and ``weight_only`` with float32 weights: the file is
+#: smaller, flash on the device is not.
 Scheme = Literal[
     "float32", "float16", "dynamic", "weight_only", "int8", "int8_per_tensor", "int16x8", "uint8"
 ]

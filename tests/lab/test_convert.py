@@ -13,6 +13,7 @@ import keras
 
 import tinysim
 from tests.lab.interpreted import interpreted, probabilities
+from tinysim.agreement import FLOAT_STEPS, distances
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import run_reference
 from tinysim.errors import RecipeError
@@ -20,8 +21,8 @@ from tinysim.lab.quantize.affine import Affine
 from tinysim.lab.quantize.convert import SCHEMES, Scheme, calibration_samples, convert
 
 SHAPE = (10, 10, 2)
-#: Formats that tinysim's reader takes.
-RUNS = ("float32", "dynamic", "int8", "int8_per_tensor", "int16x8", "uint8")
+#: Formats of files that are smaller than what the device holds; both compute in floats.
+WIDENED = ("float16", "weight_only")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_every_scheme_says_what_the_model_says(model: Any, samples: Any, scheme:
     assert np.abs(found - expected).max() < exact.get(scheme, 0.03)
 
 
-@pytest.mark.parametrize("scheme", RUNS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_device_computes_what_the_host_does(
     model: Any, samples: Any, scheme: Any, tmp_path: Path
 ) -> None:
@@ -69,6 +70,24 @@ def test_the_device_computes_what_the_host_does(
         entry = Affine(quant.scale, quant.zero_point).quantize(entry)
     profile = tinysim.run(path, "nano33ble", inputs=[entry])
     assert profile.output_check.status == "exact"
+
+
+@pytest.mark.parametrize("scheme", WIDENED)
+def test_short_weights_are_floats_on_the_device(
+    model: Any, samples: Any, scheme: Any, tmp_path: Path
+) -> None:
+    content, floats = convert(model, scheme), convert(model, "float32")
+    profiles = []
+    for name, blob in ((scheme, content), ("float32", floats)):
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(blob)
+        profiles.append(tinysim.run(path, "nano33ble", inputs=[samples[:1]]))
+    short, long = profiles
+    assert short.used_bytes("flash", "weights") == long.used_bytes("flash", "weights")
+    assert sum("became float32, in flash, too" in line for line in short.removed) >= 3
+    expected = probabilities(content, samples[:1]).astype(np.float32)
+    assert distances(expected, short.outputs[0]).max() <= FLOAT_STEPS
+    assert distances(expected, long.outputs[0]).max() > FLOAT_STEPS
 
 
 def test_integers_from_end_to_end(model: Any, samples: Any) -> None:
