@@ -201,7 +201,8 @@ def check_inputs(
 ) -> tuple[NDArray[Any], ...]:
     """Return the inputs in the model's shapes, or say why they do not go with it.
 
-    Real numbers for a quantized input are quantized with its scale and zero point.
+    Real numbers for an input of integers, signed or not, are quantized with its scale and zero
+    point.
     """
     if len(inputs) != len(infos):
         raise ModelError(
@@ -212,7 +213,13 @@ def check_inputs(
     ready = []
     for info, value in zip(infos, inputs, strict=True):
         wanted = np.dtype(info.dtype)
-        if value.dtype.kind == "f" and wanted.kind == "i":
+        if value.dtype.kind == "f" and wanted.kind in "iu":
+            if np.isnan(value).any():
+                raise ModelError(
+                    f"an input for {info.dtype} {list(info.shape)} holds NaN",
+                    where=where,
+                    fix="give numbers that can be quantized",
+                )
             value = info.quantize(value.astype(np.float32))
         if value.dtype != wanted or value.size * wanted.itemsize != info.size_bytes:
             raise ModelError(

@@ -79,9 +79,11 @@ def test_two_runs_give_the_same_json() -> None:
     assert json.loads(first)["fits"] is True
 
 
-def test_input_and_output_are_arrays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_quantized", [True, False])
+def test_input_and_output_are_arrays(tmp_path: Path, is_quantized: bool) -> None:
     digits = np.load(DEMO / "digits.npz")
-    np.save(tmp_path / "in.npy", digits["x"][3:4])
+    real = digits["images"][3:4, :, :, np.newaxis] / 255
+    np.save(tmp_path / "in.npy", digits["x"][3:4] if is_quantized else real)
     arguments = ("--input", tmp_path / "in.npy", "--save-output", tmp_path / "out.npy", "-q")
     result = tinysim("run", DEMO_MODEL, "-b", "generic_m0plus", *arguments)
     assert result.stdout == "FITS\n"

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 import tinysim
 from tests.conftest import DEMO, DEMO_MODEL, ROOT
+from tests.tflite_models import TensorSpec, constant, fully_connected
 from tinysim import compiler
 from tinysim.boards import Board, Cache, load_board, parse_board
-from tinysim.compiler.readers import read_model
+from tinysim.compiler import compile_graph
+from tinysim.compiler.readers import read_model, tflite
 from tinysim.compiler.reference import run_reference
 from tinysim.errors import BoardError, ModelError
 from tinysim.firmware import TensorInfo
-from tinysim.simulator import Session, random_inputs
+from tinysim.simulator import Session, check_inputs, random_inputs
 from tinysim.simulator.cores import load_core
 from tinysim.simulator.profile import Profile
 
@@ -112,6 +114,38 @@ def test_real_numbers_are_quantized_for_the_user() -> None:
     real = digits["images"][0][np.newaxis, :, :, np.newaxis] / 255.0
     profile = tinysim.run(DEMO_MODEL, "generic_m4", inputs=[real.astype(np.float32)])
     np.testing.assert_array_equal(profile.inputs[0][0], digits["x"][0])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_real_numbers_are_quantized_the_same_for_every_type(dtype: str, real: Any) -> None:
+    limits = np.iinfo(dtype)
+    zero_point = (limits.min + limits.max + 1) // 2 + 3
+    info = TensorInfo("x", (1, 6), dtype, 0, 0.5, zero_point)
+    ones = np.array([0, 0.5, -1.0, 0.3, np.inf, -np.inf], real)
+    (ready,) = check_inputs([info], [ones], "m")
+    middle = [zero_point + steps for steps in (0, 1, -2, 1)]
+    assert ready.dtype == dtype and ready.shape == (1, 6)
+    assert ready[0].tolist() == [*middle, limits.max, limits.min]
+    (as_it_is,) = check_inputs([info], [ready], "m")
+    np.testing.assert_array_equal(as_it_is, ready)
+    for wrong, what in ((ones[:5], r"\[5\] does not go with"), (ones * np.nan, "holds NaN")):
+        with pytest.raises(ModelError, match=what):
+            check_inputs([info], [wrong], "m")
+
+
+def test_real_numbers_for_an_old_uint8_model_are_quantized_for_the_user() -> None:
+    """Its weights are uint8, too; what goes in stays uint8."""
+    quantized = TensorSpec((1, 3), "uint8", (0.25,), (100,))
+    weights = replace(constant(np.array([[128, 130, 120]], np.uint8), (1.0,)), zero_points=(128,))
+    graph = tflite.read(fully_connected(quantized, weights, None, quantized), "m", "0" * 64, "m")
+    board = load_board("generic_m0plus")
+    core = load_core(board.core)
+    firmware = compile_graph(graph, "m", board, core.target).firmware
+    ready = check_inputs(firmware.inputs, [np.array([[1.0, -2.0, 0.25]], np.float32)], "m")
+    assert ready[0].tolist() == [[104, 92, 101]]
+    (found,) = Session(firmware, board, core).infer(ready).outputs
+    assert found.tolist() == [[100 + 2 * -8 - 8 * 1]]
 
 
 def small_board(**changes: Any) -> Board:
