@@ -22,6 +22,9 @@ from tinysim.firmware import Target
 #: Share of a model's cycles from which on a tuned kernel is worth its code to those who look at
 #: both, if portable kernels took its layers: these are so much slower, more or less.
 WORTHWHILE_SHARE, PORTABLE_SLOWDOWN = 0.005, 5.0
+#: What that code is: of convolutions and dense layers 520 to 1,500 bytes more than portable code's,
+#: by the linker's map, of M0+ and M4.
+TUNED_CODE_BYTES = 1000
 
 
 #: What becomes of weights that are zero: left out where that saves flash and ``--optimize`` is not
@@ -47,10 +50,9 @@ class SparseCode:
 class Candidate:
     """A way to compute a call: its name, unique among the call's, and what it should cost.
 
-    ``cycles`` is an estimate for one call without waiting for memory; only the order of a call's
-    candidates matters. It is None for the portable kernel, the last resort, and for those that
-    leave out weights that are zero: they are there to save flash, and say in ``sparse`` what their
-    code takes of it.
+    ``cycles`` is an estimate for one call without waiting for memory. It is None for the portable
+    kernel, the last resort. Kernels that leave out weights that are zero are there to save flash,
+    and say in ``sparse`` what their code takes of it.
     """
 
     name: str
@@ -173,7 +175,8 @@ def _ruled(
 
     What keeps zeros competes first. Then, with ``auto``, the leanest encoding without zeros takes
     its place where it saves ``SPARSE_SAVES`` of a layer's constants and more than the layer's code;
-    and only if all that it saves in the model is more than the code that layers share.
+    and only if all that it saves in the model is more than the code that layers share. For
+    ``balanced`` a cycle counts like the flash that it is worth.
     """
     ruled = [
         [(found, choose(found, optimize)) for found in parts]
@@ -181,23 +184,51 @@ def _ruled(
     ]
     if sparse == "never" or (sparse == "auto" and optimize == "speed"):
         return ruled
+    encoded = {
+        (node, part): found
+        for node, parts in enumerate(calls)
+        for part, call in enumerate(parts)
+        if (found := [one for one in candidates(call, target) if one.sparse])
+    }
+    price = _bytes_a_cycle(ruled, encoded) if optimize == "balanced" else 0.0
     saved: Counter[SparseCode] = Counter()
     leaner: dict[tuple[int, int], tuple[Candidate, SparseCode]] = {}
-    for node, parts in enumerate(calls):
-        for part, call in enumerate(parts):
-            coded = [(one, one.sparse) for one in candidates(call, target) if one.sparse]
-            if not coded:
-                continue
-            best, code = min(coded, key=lambda pair: pair[0].constant_bytes)
-            before = ruled[node][part][1].constant_bytes
-            fewer = before - best.constant_bytes
-            if sparse == "always" or fewer > max(SPARSE_SAVES * before, code.layer_bytes):
-                leaner[node, part] = best, code
-                saved[code] += fewer - code.layer_bytes
+    for (node, part), found in encoded.items():
+        best = min(found, key=lambda one: one.constant_bytes + price * (one.cycles or 0.0))
+        dense, code = ruled[node][part][1], best.sparse
+        assert code is not None
+        before = dense.constant_bytes
+        fewer = before - best.constant_bytes
+        least = max(SPARSE_SAVES * before, code.layer_bytes + price * _longer(best, dense))
+        if sparse == "always" or fewer > least:
+            leaner[node, part] = best, code
+            saved[code] += fewer - code.layer_bytes
     for (node, part), (best, code) in leaner.items():
         if sparse == "always" or saved[code] > code.shared_bytes:
             ruled[node][part] = (ruled[node][part][0], best)
     return ruled
+
+
+def _bytes_a_cycle(
+    ruled: list[list[_Ruled]], encoded: Mapping[tuple[int, int], Sequence[Candidate]]
+) -> float:
+    """Return the flash that a cycle is worth to ``balanced``: what it pays for a tuned kernel.
+
+    A layer that the portable kernel computes takes at least what it would take without zeros.
+    """
+    total = 0.0
+    for node, parts in enumerate(ruled):
+        for part, (_, dense) in enumerate(parts):
+            others = (one.cycles or 0.0 for one in encoded.get((node, part), ()))
+            total += dense.cycles or min(others, default=0.0)
+    return TUNED_CODE_BYTES / (WORTHWHILE_SHARE * total) if total else 0.0
+
+
+def _longer(best: Candidate, dense: Candidate) -> float:
+    """Return how many cycles more ``best`` takes; none against the portable kernel."""
+    if best.cycles is None or dense.cycles is None:
+        return 0.0
+    return max(0.0, best.cycles - dense.cycles)
 
 
 def _offers(

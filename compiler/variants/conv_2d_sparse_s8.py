@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, SparseCode, Variant
 from tinysim.compiler.variants._convolution import overlaps
@@ -25,6 +27,9 @@ GEOMETRY = (
 )
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
 CODE = SparseCode(layer_bytes=500, shared_bytes=600)
+#: Cycles a non-zero of a pixel, and an output, on a Cortex-M4 and an M0+: fitted to 3x3 and 1x1
+#: layers of 8x8 to 24x24 pixels with 5 to 50 % of non-zeros, which they meet within 22 %.
+M4, M0PLUS = (6.3, 69.0), (9.7, 164.0)
 
 
 class Conv2DSparse(Variant):
@@ -51,6 +56,9 @@ class Conv2DSparse(Variant):
         columns = (max(tile, PIXELS) - 1) * p["stride_w"] + p["filter_w"]
         # As the kernel gathers: column by column.
         weights = call.constants[0].transpose(0, 2, 1, 3).reshape(p["output_c"], length)
+        by_product, by_output = M4 if target.has_dsp else M0PLUS
+        pixels = p["batches"] * p["output_h"] * p["output_w"]
+        cycles = pixels * (by_product * np.count_nonzero(weights) + by_output * p["output_c"])
         for coded, sparse, channels in encodings(call, weights):
             tuned = replace(
                 call,
@@ -68,7 +76,7 @@ class Conv2DSparse(Variant):
                 overlaps=overlaps(call, tile),
             )
             name = f"conv_2d_sparse_s8_{sparse.encoding}"
-            yield Candidate(name, tuned, None, sparse=CODE)
+            yield Candidate(name, tuned, cycles, sparse=CODE)
 
 
 def _is_pointwise(p: dict[str, int]) -> bool:
