@@ -56,16 +56,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from tinysim import toml_lines as _lines
 from tinysim.boards import board_names
-from tinysim.budget import Source, _lines
-from tinysim.budget._choices import CHOICES, read_choices
-from tinysim.budget._limits import Problems, near
+from tinysim.budget.choices import CHOICES, read_choices
 from tinysim.budget.units import read_unit
 from tinysim.errors import RecipeError
 from tinysim.lab import data, stages, zoo
 from tinysim.lab.recipe import MODES, START_NAME, Recipe, Samples, Stage, Start, needs
 from tinysim.lab.report.published import PUBLISHED_KEYS, QUANTITIES, Published
 from tinysim.lab.values import read_value
+from tinysim.problems import Problems, Source, near
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
 STAGE_KEYS = ("kind", "name", "after")

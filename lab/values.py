@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from tinysim.budget._limits import near
+from tinysim.problems import near
 
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tinysim.boards import board_names
 from tinysim.budget import Limit
 from tinysim.budget import settings as module
-from tinysim.budget._lines import find_lines
 from tinysim.budget.settings import Settings, find_settings, read_settings
 from tinysim.errors import BudgetError
+from tinysim.toml_lines import find_lines
 
 MODEL = '[[model]]\npath = "a.tflite"\nboards = "nano33ble"\n'
 

@@ -18,7 +18,11 @@ MAY_IMPORT = {
     "compiler": {"errors", "boards", "kernels", "firmware"},
     "simulator": {"errors", "boards", "firmware"},
     "traces": {"errors", "boards", "simulator"},
-    "budget": {"boards", "compiler", "errors", "firmware", "simulator"},
+    "toml_lines": set(),
+    "problems": {"toml_lines"},
+    "budget": {
+        *("boards", "compiler", "errors", "firmware", "problems", "simulator", "toml_lines"),
+    },
     "report": {"budget", "errors", "firmware", "simulator"},
     "baseline": {"budget", "errors", "report", "simulator"},
     "issues": {"simulator"},
@@ -45,7 +49,8 @@ MAY_IMPORT = {
     "whatif": {"__version__", "agreement", "boards", "compiler", "errors", "simulator"},
     "lab": {
         *("agreement", "api", "arrays", "boards", "budget", "cache", "check"),
-        *("compiler", "errors", "firmware", "kernels", "records", "report", "simulator"),
+        *("compiler", "errors", "firmware", "kernels", "problems", "records", "report"),
+        *("simulator", "toml_lines"),
     },
     "pytest_plugin": {"baseline", "budget", "errors", "report", "simulator"},
     "cli": {

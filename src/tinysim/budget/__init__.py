@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from tinysim.problems import Source as Source
 from tinysim.simulator.profile import Profile
 
 #: What may become of a limit, the best first. ``MAY_FAIL``: inside the error band. ``UNKNOWN``: it
@@ -35,14 +35,6 @@ METRICS = {
     "headroom": "share",
     "fits": "B",
 }
-
-
-@dataclass(frozen=True)
-class Source:
-    """A place in the file that a limit was written in; lines count from 1."""
-
-    file: Path
-    line: int
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tinysim.budget import METRICS, Limit, Source
-from tinysim.budget._lines import Path
+from tinysim.budget import METRICS, Limit
 from tinysim.budget.units import is_share, read, read_unit
+from tinysim.problems import Problems
+from tinysim.toml_lines import Path
 
 #: What single layers may be limited in.
 LAYER_METRICS = ("latency", "cycles", "energy")
@@ -17,44 +17,6 @@ GROWING = tuple(name for name, unit in METRICS.items() if unit != "share" and na
 
 #: What a limit is of: of two that are of the same, the later one holds.
 Key = tuple[str, str | None, str | None]
-
-
-class Problems:
-    """Everything that is wrong with a file, by line."""
-
-    def __init__(self, source: Callable[[Path], Source]) -> None:
-        self.source = source
-        self.found: list[tuple[int, str]] = []
-
-    def add(self, path: Path, what: str) -> None:
-        """Note what is wrong with the value at ``path``."""
-        text = f"{spell(path)}{what}"
-        printable = "".join(char if char.isprintable() else "?" for char in text)
-        self.found.append((self.source(path).line, printable))
-
-    def unknown(self, path: Path, known: Iterable[str]) -> None:
-        """Note a key that means nothing, and which one may be meant."""
-        self.add(path, f"unknown, {near(str(path[-1]), known)}")
-
-    def table(self, written: object, path: Path) -> dict[str, Any]:
-        """Return a table, or an empty one in place of what is none."""
-        if isinstance(written, dict):
-            return written
-        self.add(path, f"{written!r} is no table")
-        return {}
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Return a hint at what may be meant, or at all that there is."""
-    known = list(known)
-    found = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(found)}?" if found else f"known: {', '.join(known)}"
-
-
-def spell(path: Path) -> str:
-    """Write a path to be read: ``model[1].budget.latency: ``."""
-    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path]
-    return "".join(parts).removeprefix(".") + ": " if path else ""
 
 
 def read_limits(written: object, path: Path, problems: Problems) -> dict[Key, Limit]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinysim.budget import Limit, Source
-from tinysim.budget._limits import Key, Problems, read_limits
+from tinysim.budget._limits import Key, read_limits
 from tinysim.errors import BudgetError
+from tinysim.problems import Problems
 
 
 def read_keywords(keywords: Mapping[str, object], source: Source) -> dict[Key, Limit]:

@@ -52,11 +52,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinysim import toml_lines
 from tinysim.boards import board_names
-from tinysim.budget import METRICS, Limit, Source, _lines
-from tinysim.budget._choices import CHOICES, read_choices
-from tinysim.budget._limits import Key, Problems, near, read_limits
+from tinysim.budget import METRICS, Limit, Source
+from tinysim.budget._limits import Key, read_limits
+from tinysim.budget.choices import CHOICES, read_choices
 from tinysim.errors import BudgetError
+from tinysim.problems import Problems, near
 
 FILE_NAMES = ("tinysim.toml", "pyproject.toml")
 TABLE = ("tool", "tinysim")
@@ -125,19 +127,19 @@ def read_settings(path: Path) -> Settings:
     try:
         text = path.read_bytes().decode()
         document = tomllib.loads(text)
-        lines = _lines.find_lines(text.replace("\r\n", "\n"))
+        lines = toml_lines.find_lines(text.replace("\r\n", "\n"))
     except OSError as error:
         why = error.strerror or str(error)
         raise BudgetError(f"cannot be read ({why})", where=str(path), fix=_NAME_ONE) from error
     except (ValueError, RecursionError) as error:
         raise _not_toml(path, error) from error
-    prefix: _lines.Path = TABLE if path.name == FILE_NAMES[1] else ()
+    prefix: toml_lines.Path = TABLE if path.name == FILE_NAMES[1] else ()
     for key in prefix:
         document = document.get(str(key), {}) if isinstance(document, dict) else {}
     if prefix and not document:
         raise BudgetError("no [tool.tinysim] in it", where=str(path), fix=_NAME_ONE)
 
-    def source(at: _lines.Path) -> Source:
+    def source(at: toml_lines.Path) -> Source:
         """Return the line of a key, or of the nearest table around it."""
         at = (*prefix, *at)
         while at and at not in lines:
@@ -199,7 +201,7 @@ class _Reader:
     def model(
         self,
         row: Mapping[str, Any],
-        path: _lines.Path,
+        path: toml_lines.Path,
         everywhere: Mapping[Key, Limit],
         by_board: Mapping[str, Mapping[Key, Limit]],
         choices: Mapping[str, Any],
@@ -231,7 +233,7 @@ class _Reader:
             source=source,
         )
 
-    def boards(self, row: Mapping[str, Any], path: _lines.Path) -> tuple[str, ...]:
+    def boards(self, row: Mapping[str, Any], path: toml_lines.Path) -> tuple[str, ...]:
         """Read ``boards``: a list of names, a name, or all."""
         here = (*path, "boards")
         written = row.get("boards", [])
@@ -246,7 +248,7 @@ class _Reader:
         return board_names() if "all" in names else tuple(dict.fromkeys(map(str, names)))
 
     def paths(
-        self, row: Mapping[str, Any], key: str, path: _lines.Path, *, is_list: bool
+        self, row: Mapping[str, Any], key: str, path: toml_lines.Path, *, is_list: bool
     ) -> tuple[Path, ...]:
         """Read a path, or a list of them, from the folder of the file."""
         written = row.get(key, [])
@@ -260,7 +262,7 @@ class _Reader:
         return tuple(self.file.parent / one for one in parts)
 
     def refuse_unknown(
-        self, table: Mapping[str, Any], path: _lines.Path, known: Sequence[str]
+        self, table: Mapping[str, Any], path: toml_lines.Path, known: Sequence[str]
     ) -> None:
         """Note every key that is not known."""
         for key in table:

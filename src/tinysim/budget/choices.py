@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinysim.budget._limits import Problems, near
-from tinysim.budget._lines import Path
+from tinysim.problems import Problems, near
+from tinysim.toml_lines import Path
 
 #: Key of the file -> keyword argument of ``tinysim.run``.
 CHOICES = {
