@@ -6,7 +6,6 @@ differs; its regions, caches and banks are merged by name, and it may be ``witho
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from tinysim.boards.checks import contradictions, unknown_parts
 from tinysim.boards.limits import FILE_BYTES_MAX, beyond_limits, shown, told
 from tinysim.boards.rows import row_of, rows_of, wrong_type
 from tinysim.errors import BoardError
+from tinysim.problems import near
 
 _HERE = files("tinysim.boards")
 
@@ -221,10 +221,7 @@ def load_board(name: str) -> Board:
 def _load_known(name: str) -> Board:
     """Read a file of the folder."""
     if name not in board_names():
-        near = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.4)
-        hint = (
-            f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(board_names())}"
-        )
+        hint = near(name, board_names())
         raise BoardError("there is no such board", where=f"--board {name}", fix=hint)
     text, table = _read_table(name)
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,6 @@ underscore are such common parts, not families. The keys are explained in ``READ
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -33,6 +32,7 @@ from tinysim.boards.families.schema import (
     UartRole,
 )
 from tinysim.errors import BoardError
+from tinysim.problems import near
 
 _HERE = files("tinysim.boards.families")
 
@@ -56,8 +56,7 @@ def load_family(name: str) -> Family:
         If there is no such family, or its file breaks the schema.
     """
     if name not in family_names():
-        near = difflib.get_close_matches(name, family_names(), n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else ", ".join(family_names())
+        hint = near(name, family_names())
         raise BoardError("there is no such family", where=f"family {name!r}", fix=hint)
     text, table = _read(name)
     digest = hashlib.sha256(text.encode()).hexdigest()
