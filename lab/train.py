@@ -124,7 +124,7 @@ def train(
     import tensorflow as tf
 
     from tinysim.lab._batches import batches
-    from tinysim.lab._progress import Progress
+    from tinysim.lab._training_watcher import TrainingWatcher
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
@@ -136,7 +136,7 @@ def train(
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=False,  # determinism holds for operators one by one
     )
-    watching = [Progress(settings.epochs, len(samples), on_progress), *callbacks]
+    watching = [TrainingWatcher(settings.epochs, len(samples), on_progress), *callbacks]
     judged = None
     if settings.patience:
         judged = batches(dataset, held_out, 256, seed, augments=False)

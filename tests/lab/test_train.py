@@ -14,7 +14,7 @@ import keras
 
 from tinysim.errors import RecipeError
 from tinysim.lab._batches import batches, crop_flip
-from tinysim.lab._progress import duration
+from tinysim.lab._training_watcher import duration
 from tinysim.lab.data import Dataset
 from tinysim.lab.model_files import load_model, save_masks, save_model
 from tinysim.lab.stages import Context

@@ -1,4 +1,4 @@
-"""How far a training is, in words."""
+"""What watches a training: it says in words how far it is, and ends one that diverges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 _SHOWN_EVERY_S = 0.25
 
 
-class Progress(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+class TrainingWatcher(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
     """Tells how far a training is and how long it will take; ends one that diverges."""
 
     def __init__(self, epochs: int, steps: int, tell: Callable[[float, str], None]) -> None:
