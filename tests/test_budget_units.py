@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinysim.budget import METRICS
-from tinysim.budget.units import FAMILIES, read, read_unit, write, write_band
+from tinysim.budget.units import FAMILIES, OTHER_FAMILIES, read, read_unit, write, write_band
 
 CASES = [
     ("64 KiB", "ram", 65536),
@@ -87,7 +87,7 @@ def test_every_metric_has_a_family() -> None:
 
 @given(written=st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none()))
 def test_reads_a_quantity_or_refuses(written: object) -> None:
-    for unit in FAMILIES:
+    for unit in (*FAMILIES, *OTHER_FAMILIES):
         try:
             value = read_unit(written, unit)
         except ValueError:

@@ -143,11 +143,23 @@ def test_batteries_and_powers_are_read_with_their_units() -> None:
     assert joules("220 mAh@3 V") == joules("220mAh@3V") == pytest.approx(2376)
     assert joules("2.4 kJ") == 2400 and joules("0.5 Wh") == 1800
     assert watts("2 uA@3 V") == pytest.approx(6e-6) and watts("5µW") == pytest.approx(5e-6)
-    for wrong in ("220", "220 mAh", "0 J", "-1 J", "2 kJ@3 V", "1 MJ", ""):
-        with pytest.raises(ValueError, match="is no quantity"):
+    for wrong, what in (
+        ("220", "has no unit; write it like 1.2 mJ"),
+        ("220 mAh", "has the unit mAh; write it like 0.66 Wh"),
+        ("0 J", "is nothing"),
+        ("-1 J", "is negative"),
+        ("2 kJ@3 V", "has the unit kJ; write it like 220 mAh"),
+        ("1 MJ", "has the unit MJ"),
+        ("", "is no number with a unit"),
+    ):
+        with pytest.raises(ValueError, match=what):
             joules(wrong)
-    for wrong in ("5", "5 uA", "1 W@1 V"):
-        with pytest.raises(ValueError, match="is no quantity"):
+    for wrong, what in (
+        ("5", "has no unit; write it like 80 mW"),
+        ("5 uA", "has the unit uA"),
+        ("1 W@1 V", "has the unit W; write it like 2 uA"),
+    ):
+        with pytest.raises(ValueError, match=what):
             watts(wrong)
 
 

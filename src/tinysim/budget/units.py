@@ -1,4 +1,4 @@
-"""Quantities of budgets: read with their units, and written the same way everywhere.
+"""Quantities of budgets and batteries: read with their units, and written the same way everywhere.
 
 ``read("64 KiB", "ram")`` is 65536.0, ``write(0.0072, "s")`` is ``7.2 ms``. What cannot be meant is
 refused, never guessed: a time without a unit, ``KB`` (1000 or 1024?), a share of 97.
@@ -33,19 +33,18 @@ def _small(unit: str) -> dict[str, Decimal]:
     return {prefix + unit: Decimal(factor) for prefix, factor in _METRIC_PREFIXES.items()}
 
 
+def _electric(unit: str) -> dict[str, Decimal]:
+    return {**_small(unit), f"k{unit}": Decimal(1000)}
+
+
 _COUNTS = {"": "1", "k": "1e3", "M": "1e6", "G": "1e9"}
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
-#: Unit that a quantity is kept in -> how it may be written.
+#: Unit that a metric is kept in -> how it may be written.
 FAMILIES = {
     "s": _Family(_small("s"), "50 ms (s, ms, us, ns)"),
-    "J": _Family(_small("J"), "1.2 mJ (J, mJ, uJ, nJ)"),
-    "W": _Family(_small("W"), "80 mW (W, mW, uW, nW)"),
-    "count": _Family(
-        {prefix: Decimal(factor) for prefix, factor in _COUNTS.items()},
-        "2 M, 2e6 or 2_000_000 (k, M, G)",
-    ),
+    "J": _Family(_electric("J"), "1.2 mJ (kJ, J, mJ, uJ, nJ)"),
     "cycles": _Family(
         {
             f"{prefix}{word}": Decimal(factor)
@@ -59,6 +58,22 @@ FAMILIES = {
         "64 KiB (B, kB, MB, GB by 1000; KiB, MiB, GiB by 1024)",
     ),
     "share": _Family({"": Decimal(1), "%": Decimal("0.01")}, "97 % or 0.97"),
+}
+#: The same of what no metric is kept in.
+OTHER_FAMILIES = {
+    unit: _Family(_electric(unit), f"{example} (k{unit}, {unit}, m{unit}, u{unit}, n{unit})")
+    for unit, example in {
+        "Wh": "0.66 Wh",
+        "Ah": "220 mAh",
+        "V": "3 V",
+        "W": "80 mW",
+        "A": "2 uA",
+    }.items()
+} | {
+    "count": _Family(
+        {prefix: Decimal(factor) for prefix, factor in _COUNTS.items()},
+        "2 M, 2e6 or 2_000_000 (k, M, G)",
+    )
 }
 
 
@@ -75,7 +90,7 @@ def read(written: object, metric: str) -> float:
 
 def read_unit(written: object, unit: str, *, bounded: bool = False) -> float:
     """Read a quantity that is kept in ``unit``; one that is ``bounded`` is no more than one."""
-    family = FAMILIES[unit]
+    family = OTHER_FAMILIES.get(unit) or FAMILIES[unit]
     text = _text(written)
     match = _NUMBER.fullmatch(text)
     if match is None:

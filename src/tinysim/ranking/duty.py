@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from tinysim.budget.units import read_unit
 from tinysim.simulator.profile import Energy
 
-_PREFIXES = {"k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_NUMBER = r"\s*([0-9]*\.?[0-9]+)\s*"
 _SECONDS_AN_HOUR = 3600
 
 
@@ -53,11 +51,10 @@ def joules(text: str) -> float:
     """
     charge, at, voltage = text.partition("@")
     if at:
-        return _quantity(charge, "Ah") * _SECONDS_AN_HOUR * _quantity(voltage, "V")
-    try:
-        return _quantity(text, "J")
-    except ValueError:
-        return _quantity(text, "Wh") * _SECONDS_AN_HOUR
+        return _positive(charge, "Ah") * _SECONDS_AN_HOUR * _positive(voltage, "V")
+    if text.strip().endswith("h"):
+        return _positive(text, "Wh") * _SECONDS_AN_HOUR
+    return _positive(text, "J")
 
 
 def watts(text: str) -> float:
@@ -69,12 +66,12 @@ def watts(text: str) -> float:
         If it is neither of these, or not positive.
     """
     current, at, voltage = text.partition("@")
-    return _quantity(current, "A") * _quantity(voltage, "V") if at else _quantity(text, "W")
+    return _positive(current, "A") * _positive(voltage, "V") if at else _positive(text, "W")
 
 
-def _quantity(text: str, unit: str) -> float:
-    """Read a positive number with a unit and its prefix."""
-    found = re.fullmatch(rf"{_NUMBER}([kmun]?){unit}\s*", text.replace("µ", "u"))
-    if found is None or (value := float(found[1]) * _PREFIXES[found[2]]) <= 0:
-        raise ValueError(f"{text!r} is no quantity in {unit}")
+def _positive(text: str, unit: str) -> float:
+    """Read a quantity that is more than nothing."""
+    value = read_unit(text, unit)
+    if value == 0:
+        raise ValueError(f"{text!r} is nothing")
     return value
