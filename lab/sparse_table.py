@@ -1,74 +1,83 @@
-"""The numbers of ``sparse`` as tables in Markdown."""
+"""The numbers of ``sparse`` as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from tinysim.compiler.sparse import ENCODINGS
-from tinysim.lab.sparse import DENSE, Comparison, Cost, Curve
+from tinysim.budget.units import write
+from tinysim.lab.sparse import Comparison, Curve, Layer
+from tinysim.lab.sparse_bench import DENSE, Shape
+from tinysim.lab.table import NOTHING, Table
 
-#: What is compared, by field of ``Cost``; energy is in proportion to cycles.
-WON = {"flash_bytes": "flash", "cycles": "cycles and energy"}
+#: Heading -> the field of ``Cost`` that is won. Code is left out, as layers share it; energy is in
+#: proportion to cycles.
+WON = {"smaller below": "weights_bytes", "faster below": "cycles"}
 
 
-def comparison_table(found: Comparison) -> str:
-    """Return a table of the layers, and one of the whole model."""
-    ways = (DENSE, *ENCODINGS)
-    heads = ("layer", "weights", "density", *(f"{way}, B" for way in ways), "leanest")
-    heads += tuple(f"{way}, cycles" for way in ways)
-    rows = [heads]
+def layer_table(found: Comparison, curves: Mapping[Shape, Curve]) -> Table:
+    """Return a line for each layer and way to store it, and where that way begins to win."""
+    lines = []
     for layer in found.layers:
-        sizes = (_count(layer.constant_bytes.get(way)) for way in ways)
-        cycles = (_count(layer.cycles.get(way)) for way in ways)
-        start = (f"{layer.index} {_plain(layer.name)}", f"{layer.weights:,}")
-        rows.append((*start, f"{layer.density:.1%}", *sizes, layer.leanest, *cycles))
-    whole = _costs({**found.whole, "--sparse auto": found.auto})
-    title = f"{found.board}, --optimize {found.optimize}"
-    return (
-        f"{title}; weights and tables of a layer\n\n{_table(rows)}\n\nThe whole image\n\n{whole}\n"
+        curve = curves[layer.shape]
+        ways = dict.fromkeys(way for costs in curve.costs.values() for way in costs)
+        for way in ways:
+            begins = (f"{layer.index} {_plain(layer.name)}", write(layer.density, "share"))
+            lines.append(
+                (
+                    *(begins if way == DENSE else ("", "")),
+                    f"{way}, chosen" if way == layer.chosen else way,
+                    *_costs(layer, way),
+                    *(_win(curve, way, cost) for cost in WON.values()),
+                )
+            )
+    return Table(
+        f"Layers on {found.board}, --optimize {found.optimize}",
+        ("layer", "non-zero", "stored as", "weights, tables", "cycles", "energy", *WON),
+        tuple(lines),
+        labels=3,
     )
 
 
-def curve_table(found: Curve) -> str:
-    """Return a table of every density, and where each encoding begins to win."""
-    parts = [f"{found.shape}, {found.board}, --optimize {found.optimize}"]
-    for density, costs in sorted(found.costs.items()):
-        parts.append(f"{density:.0%} are not zero\n\n{_costs(costs)}")
-    rows = [("wins below a density of", *WON.values())]
-    for way in ENCODINGS:
-        rows.append((way, *(_win(found, way, cost) for cost in WON)))
-    return "\n\n".join([*parts, _table(rows)]) + "\n"
+def image_table(found: Comparison) -> Table:
+    """Return a line for each way to store all layers that can be stored so."""
+    lines = tuple(
+        (
+            way,
+            write(one.flash_bytes, "B"),
+            write(one.weights_bytes, "B"),
+            write(one.ram_bytes, "B"),
+            f"{one.cycles:,}",
+            _joules(one.energy_j),
+        )
+        for way, one in {**found.whole, "--sparse auto": found.auto}.items()
+    )
+    headings = ("stored as", "flash", "of it weights, tables", "RAM", "cycles", "energy")
+    return Table("The whole image", headings, lines)
 
 
-def _win(found: Curve, way: str, cost: str) -> str:
+def _costs(layer: Layer, way: str) -> tuple[str, str, str]:
+    """Return what a layer takes; nothing is known of ways that do not fit its weights."""
+    if way not in layer.cycles:
+        return (NOTHING, NOTHING, NOTHING)
+    size, cycles = layer.constant_bytes[way], layer.cycles[way]
+    return write(size, "B"), f"{cycles:,}", _joules(layer.energy_j[way])
+
+
+def _win(curve: Curve, way: str, cost: str) -> str:
     """Return where a way begins to win; beyond what was measured nothing is known."""
-    at = found.wins_below(way, cost)
-    measured = [density for density, costs in found.costs.items() if way in costs]
+    if way == DENSE:
+        return NOTHING
+    at = curve.wins_below(way, cost)
+    measured = [density for density, costs in curve.costs.items() if way in costs]
     if at == 0:
-        return f"not at {min(measured, default=0):.0%}"
-    return f"{at:.0%}" if at < max(measured) else f"over {at:.0%}"
+        return f"not at {min(measured) * 100:g} %"
+    return f"{at * 100:.0f} %" if at < max(measured) else f"over {at * 100:g} %"
 
 
-def _costs(costs: Mapping[str, Cost]) -> str:
-    heads = ("weights", "flash, B", "weights and tables, B", "RAM, B", "cycles", "energy, uJ")
-    rows: list[tuple[str, ...]] = [heads]
-    for way, one in costs.items():
-        counts = (one.flash_bytes, one.weights_bytes, one.ram_bytes, one.cycles)
-        energy = "-" if one.energy_j is None else f"{one.energy_j * 1e6:,.1f}"
-        rows.append((way, *map(_count, counts), energy))
-    return _table(rows)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "| --- |" + " ---: |" * (len(rows[0]) - 1))
-    return "\n".join(lines)
-
-
-def _count(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+def _joules(energy_j: float | None) -> str:
+    return NOTHING if energy_j is None else write(energy_j, "J")
 
 
 def _plain(name: str) -> str:
     """Return a name from a model file as a cell holds it."""
-    return "".join(char if char.isprintable() and char != "|" else " " for char in name)[:40]
+    return "".join(char if char.isprintable() else " " for char in name)[:40]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import tinysim
 from tests import tflite_models as models
 from tests.test_sparse import thinned
+from tinysim.cli import app
+from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
 from tinysim.compiler.sparse import ENCODINGS
 from tinysim.errors import InternalError, RecipeError
 from tinysim.lab.data import Dataset
-from tinysim.lab.sparse import DENSE, Comparison, Cost, Curve, Shape, break_even, compare
-from tinysim.lab.sparse_table import comparison_table, curve_table
+from tinysim.lab.sparse import Comparison, Curve, break_even, compare
+from tinysim.lab.sparse_bench import DENSE, Cost, Shape
+from tinysim.lab.sparse_table import WON, image_table, layer_table
 from tinysim.lab.stages import Context, sparse
 from tinysim.lab.state import State
 
@@ -36,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def comparison(model: Path) -> Comparison:
-    return compare(model, BOARD)
+    return compare(read_model(model), model.name, BOARD)
 
 
 def test_sums(model: Path, comparison: Comparison) -> None:
@@ -44,7 +49,7 @@ def test_sums(model: Path, comparison: Comparison) -> None:
     assert layer.weights == 24 * 9 * 16
     assert 0 < layer.density == layer.non_zeros / layer.weights < 0.2
     assert set(layer.constant_bytes) == set(layer.cycles) == {DENSE, *ENCODINGS}
-    assert layer.leanest == "runs"
+    assert layer.chosen == "runs" == min(layer.constant_bytes, key=layer.constant_bytes.__getitem__)
     for way, cost in comparison.whole.items():
         # The only layer's arrays are all the weights that the image has, and begin at words.
         assert 0 <= cost.weights_bytes - layer.constant_bytes[way] < 16
@@ -52,6 +57,7 @@ def test_sums(model: Path, comparison: Comparison) -> None:
         assert layer.cycles[way] < cost.cycles
         assert cost.energy_j is not None and cost.energy_j > 0
     per_cycle = {cost.energy_j / cost.cycles for cost in comparison.whole.values() if cost.energy_j}
+    per_cycle |= {joules / layer.cycles[way] for way, joules in layer.energy_j.items() if joules}
     assert max(per_cycle) == pytest.approx(min(per_cycle))
 
 
@@ -67,7 +73,7 @@ def test_it_is_what_a_run_says(model: Path, comparison: Comparison) -> None:
 
 def test_the_fewer_weights_the_leaner_and_faster() -> None:
     densities = (0.05, 0.4)
-    curve = break_even(Shape(outputs=16, channels=64), "generic_m0plus", densities=densities)
+    curve = break_even(Shape.dense(16, 64), "generic_m0plus", densities=densities)
     assert list(curve.costs) == [*densities]
     thin, thick = curve.costs.values()
     for way in ENCODINGS:
@@ -76,9 +82,11 @@ def test_the_fewer_weights_the_leaner_and_faster() -> None:
         assert 0 <= curve.wins_below(way, "cycles") <= 0.4
     assert thin[DENSE].weights_bytes == thick[DENSE].weights_bytes
     assert thin[DENSE].energy_j is None
-    table = curve_table(curve)
-    assert f"| {thick['runs'].flash_bytes:,} |" in table
-    assert "wins below a density of" in table
+
+
+def invoke(*words: object) -> Any:
+    command = ["lab", "sparse", *map(str, words), "--board", BOARD]
+    return CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 def cost(flash_bytes: int) -> Cost:
@@ -97,7 +105,7 @@ def cost(flash_bytes: int) -> Cost:
 def test_a_win_is_where_two_lines_meet(sizes: tuple[int, ...], at: float) -> None:
     points = zip((0.1, 0.2, 0.4), sizes, strict=True)
     costs = {density: {DENSE: cost(100), "crs8": cost(size)} for density, size in points}
-    curve = Curve(Shape(1, 1), "b", "size", costs)
+    curve = Curve(Shape.dense(1, 1), "b", "size", costs)
     assert curve.wins_below("crs8", "flash_bytes") == pytest.approx(at)
     assert curve.wins_below("runs", "flash_bytes") == 0.0
 
@@ -107,17 +115,64 @@ def test_a_wrong_output_is_no_result(model: Path, monkeypatch: pytest.MonkeyPatc
         def infer(self, inputs):  # type: ignore[no-untyped-def]
             return tuple(np.zeros_like(value) for value in super().infer(inputs))
 
-    monkeypatch.setattr("tinysim.lab.sparse.Reference", Other)
+    monkeypatch.setattr("tinysim.lab.sparse_bench.Reference", Other)
     with pytest.raises(InternalError, match="differs"):
-        compare(model, BOARD)
+        compare(read_model(model), model.name, BOARD)
 
 
-def test_names_from_files_stay_in_their_cells(comparison: Comparison) -> None:
-    layer = replace(comparison.layers[0], name="a|b\n| c |")
-    table = comparison_table(replace(comparison, layers=(layer,)))
-    rows = [line for line in table.splitlines() if "a b" in line]
-    assert len(rows) == 1
-    assert rows[0].count("|") == comparison_table(comparison).splitlines()[2].count("|")
+def test_tables_say_what_was_measured(comparison: Comparison) -> None:
+    (layer,) = comparison.layers
+    sizes = {0.1: (50, 90), 0.3: (150, 130), 0.6: (300, 190)}
+    costs = {
+        density: {DENSE: Cost(0, 100, 0, 100, None), "runs": Cost(0, size, 0, cycles, None)}
+        for density, (size, cycles) in sizes.items()
+    }
+    named = replace(layer, name="a\nb", chosen="runs")
+    curve = Curve(layer.shape, BOARD, "balanced", costs)
+    table = layer_table(replace(comparison, layers=(named,)), {layer.shape: curve})
+    dense, runs = table.lines
+    assert dense[:3] == ("0 a b", f"{layer.density * 100:.4g} %", DENSE)
+    assert dense[-2:] == ("-", "-")
+    assert runs[2:5] == (
+        "runs, chosen",
+        f"{layer.constant_bytes['runs']:,} B",
+        f"{layer.cycles['runs']:,}",
+    )
+    assert table.headings[-2:] == ("smaller below", "faster below")
+    assert runs[-2:] == ("20 %", "15 %")
+    *_, auto = image_table(comparison).lines
+    assert auto[:2] == ("--sparse auto", f"{comparison.auto.flash_bytes:,} B")
+
+
+def test_the_command_wants_int8_weights(tmp_path: Path) -> None:
+    path = tmp_path / "without.tflite"
+    path.write_bytes(models.softmax(models.int8((1, 4), 0.5, 3)))
+    with pytest.raises(RecipeError, match="no layer of int8 weights"):
+        invoke(path)
+    assert invoke(path, "--optimize", "most").exit_code == 2
+
+
+def test_the_command_says_what_to_prune_to(model: Path) -> None:
+    printed = invoke(model, "--markdown").stdout
+    headings, _, dense, *encoded = [line for line in printed.splitlines() if line[:1] == "|"]
+    assert all(f"| {heading} |" in headings for heading in WON)
+    assert f"| {DENSE} |" in dense
+    for line, way in zip(encoded, ENCODINGS, strict=False):
+        assert f"| {way}{', chosen' if way == 'runs' else ''} |" in line
+        assert line.count(" % |") == 2
+
+
+def test_the_command_quantizes_what_keras_has_saved(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras", reason="the lab needs Keras: pip install tinysim[lab]")
+    from tinysim.lab.model_files import save_model
+
+    inputs = keras.Input((32,))
+    whole = keras.Model(inputs, keras.layers.Dense(8)(inputs))
+    kernel, bias = whole.get_weights()
+    kernel[8:] = 0
+    whole.set_weights([kernel, bias])
+    result = invoke(save_model(whole, tmp_path / "whole.keras"))
+    assert result.exit_code == 0 and "25 %" in result.stdout
 
 
 def context(folder: Path, *boards: str) -> Context:

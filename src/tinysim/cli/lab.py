@@ -9,6 +9,7 @@ from tinysim.cli.lab_data import data
 from tinysim.cli.lab_needs import require_tensorflow as require_tensorflow
 from tinysim.cli.lab_prune import prune
 from tinysim.cli.lab_run import run
+from tinysim.cli.lab_sparse import sparse
 from tinysim.cli.lab_stages import stages
 
 app = typer.Typer(
@@ -18,6 +19,6 @@ app = typer.Typer(
     help="Train, prune, quantize and distill models - and see what it does to the chip.",
 )
 
-for _command in (run, compare, prune, stages):
+for _command in (run, compare, prune, sparse, stages):
     app.command()(_command)
 app.add_typer(data, name="data")
