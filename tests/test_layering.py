@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def test_imports_point_one_way(path: Path) -> None:
     part = part_of(path)
     parts = {name.split(".")[1] for name in imported(path) if name.startswith("tinysim.")}
     assert parts - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_private_stays_in_its_part(path: Path) -> None:
+    """In ``report`` an underscore only says that a module is no format."""
+    for name in imported(path):
+        tinysim, part, *inner = (*name.split("."), "", "")
+        if tinysim == "tinysim" and part not in (part_of(path), "report"):
+            assert not any(re.match("_[^_]", one) for one in (part, *inner)), name
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
