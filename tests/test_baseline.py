@@ -380,6 +380,7 @@ def test_conditions_that_differ_are_shown(
     [
         ("2%", "share", 0.02), ("0.5 %", "share", 0.005), ("100 cycles", "cycles", 100),
         ("1 KiB", "B", 1024), ("0.5 ms", "s", 0.0005), ("10 uJ", "J", 1e-5),
+        ("2 k", "cycles", 2000),
     ],
 )  # fmt: skip
 def test_limits_of_growth_are_read(text: str, unit: str, value: float) -> None:
