@@ -19,9 +19,9 @@ from tinysim.compiler.reference import Reference
 from tinysim.compiler.sparse import ENCODINGS
 from tinysim.errors import InternalError, RecipeError
 from tinysim.lab.data import Dataset
+from tinysim.lab.report.sparse_table import WON, image_table, layer_table
 from tinysim.lab.sparse import Comparison, Curve, break_even, compare
 from tinysim.lab.sparse_bench import DENSE, Cost, Shape
-from tinysim.lab.sparse_table import WON, image_table, layer_table
 from tinysim.lab.stages import Context, sparse
 from tinysim.lab.state import State
 

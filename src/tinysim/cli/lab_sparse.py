@@ -37,9 +37,9 @@ def sparse(
     """
     from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
     from tinysim.errors import RecipeError
+    from tinysim.lab.report.sparse_table import image_table, layer_table
+    from tinysim.lab.report.table import as_markdown, as_rich
     from tinysim.lab.sparse import break_even, compare
-    from tinysim.lab.sparse_table import image_table, layer_table
-    from tinysim.lab.table import as_markdown, as_rich
 
     if optimize not in OPTIMIZE_FLAGS:
         raise typer.BadParameter(f"--optimize is {', '.join(OPTIMIZE_FLAGS)}, not {optimize}")

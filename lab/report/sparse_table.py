@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinysim.budget.units import write
+from tinysim.lab.report.table import NOTHING, Table
 from tinysim.lab.sparse import Comparison, Curve, Layer
 from tinysim.lab.sparse_bench import DENSE, Shape
-from tinysim.lab.table import NOTHING, Table
 
 #: Heading -> the field of ``Cost`` that is won. Code is left out, as layers share it; energy is in
 #: proportion to cycles.
