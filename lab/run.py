@@ -17,6 +17,7 @@ from tinysim.errors import OutputError, RecipeError, TinysimError
 from tinysim.lab.measure import Row
 from tinysim.lab.model_files import written_whole
 from tinysim.lab.progress import Clock, Progress
+from tinysim.lab.quiet import import_tensorflow
 from tinysim.lab.recipe import Recipe
 from tinysim.lab.repeat import folder_of, follow, steps
 from tinysim.lab.report.charts import charts
@@ -110,6 +111,7 @@ class _Task:
 
 
 def _answer(task: _Task) -> tuple[Row, ...] | TinysimError:
+    import_tensorflow()
     folder = folder_of(task.out, task.repeat)
     folder.mkdir(exist_ok=True)
     clock = Clock(steps(task.recipe), 1, teller(folder))
