@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 NOTHING = "-"
+#: Share of a mean below which a deviation is one of floating point.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Spread:
         known = [value for value in found if value is not None]
         if not known or len(known) < len(found):
             return None
-        return Spread(statistics.fmean(known), statistics.stdev(known) if known[1:] else 0.0)
+        mean = statistics.fmean(known)
+        deviation = statistics.stdev(known) if known[1:] else 0.0
+        return Spread(mean, deviation if deviation > abs(mean) * _ROUNDING else 0.0)
 
 
 @dataclass(frozen=True)
