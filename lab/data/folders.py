@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinysim.errors import RecipeError
 from tinysim.lab.data import Dataset
-from tinysim.lab.data.archives import members_of
+from tinysim.lab.data.archives import files_of
 from tinysim.lab.data.checked import TEST_SHARE, dataset_of, parted
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -83,7 +83,7 @@ def _images(
 ) -> Iterator[_Image]:
     total_bytes = 0
     counts: dict[tuple[str, str], int] = {}
-    for name, content in _files(path):
+    for name, content in files_of(path, _is_image, _MOST_FILE_BYTES):
         *above, class_name, _ = ("", "", *PurePosixPath(name).parts)
         part = _part_of(above)
         if not class_name:
@@ -110,16 +110,8 @@ def _part_of(above: list[str]) -> str:
     return "test" if any(one.lower() in _TEST for one in above) else ""
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    def is_image(name: str) -> bool:
-        return name.lower().endswith(_SUFFIXES)
-
-    if not path.is_dir():
-        yield from members_of(path, is_image, _MOST_FILE_BYTES)
-        return
-    for file in sorted(path.rglob("*")):
-        if is_image(file.name) and file.is_file():
-            yield file.relative_to(path).as_posix(), file.read_bytes()
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
 
 
 def _decoded(content: bytes, where: str, size: int | None, channels: int) -> NDArray[np.uint8]:

@@ -211,6 +211,21 @@ def test_large_and_odd_members_of_archives_are_not_read(tmp_path: Path) -> None:
         list(members_of(tmp_path / "no.zip", lambda name: True, 100))
 
 
+@pytest.mark.parametrize("kind", ["bz2", "xz"])
+def test_an_archive_that_is_damaged_inside_is_refused(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / f"a.tar.{kind}"
+    with tarfile.open(place, f"w:{kind}") as archive:  # type: ignore[call-overload]
+        for name in "ab":
+            entry = tarfile.TarInfo(name)
+            entry.size = 50_000
+            archive.addfile(entry, io.BytesIO(RANDOM.bytes(entry.size)))
+    content = bytearray(place.read_bytes())
+    content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
+    place.write_bytes(content)
+    with pytest.raises(RecipeError, match="no archive that can be read"):
+        list(members_of(place, lambda name: True, 1 << 20))
+
+
 def png(shade: int, size: int = 4) -> bytes:
     tf = pytest.importorskip("tensorflow", reason="images are decoded by TensorFlow")
     pixels = np.full((size, size, 3), shade, np.uint8)
