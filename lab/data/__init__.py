@@ -72,6 +72,7 @@ def load(
     channels: int | None = None,
     most_per_class: int | None = None,
     classes: int | None = None,
+    words: tuple[str, ...] | None = None,
 ) -> Dataset:
     """Return samples, all of them in memory.
 
@@ -80,20 +81,24 @@ def load(
     name_or_path
         One of ``NAMES``, or a file or folder: ``.npz`` with ``x_train``, ``y_train``, ``x_test``
         and ``y_test`` or with ``x`` and ``y``; a folder with the four idx files of MNIST; the
-        binary version of CIFAR-10, as archive or folder; images in a folder a class, as folder,
-        .zip or .tar.
+        binary version of CIFAR-10, as archive or folder; images in a folder a class, or spoken
+        words as those of Speech Commands, as folder, .zip or .tar.
     test_share
-        Of each class, where test samples are not apart already: 0.2 if not given.
+        Of each class, where test samples are not apart already: 0.2 if not given. Of spoken words
+        it is a share of the speakers.
     seed
-        Of the choice of test samples and of the order: 0 if not given.
+        Of the choice of samples, of those to test and of the order: 0 if not given.
     size
         Height and width in pixels that images in class folders are brought to, or of noise.
     channels
         Of images in class folders, or of noise: 1 is grey, 3 colours; 3 if not given.
     most_per_class
-        Images to take from each class folder.
+        Images to take from each class folder; or clips of each class, for each part so many.
     classes
         How many classes a model for noise has; 2 if not given.
+    words
+        Spoken words that are classes, ``silence`` and ``unknown`` beside them; every word is a
+        class and nothing else if not given.
 
     Raises
     ------
@@ -107,6 +112,7 @@ def load(
         "channels": channels,
         "most_per_class": most_per_class,
         "classes": classes,
+        "words": words,
     }
     options = {name: value for name, value in given.items() if value is not None}
     kind = _kind_of(str(name_or_path))
@@ -164,7 +170,7 @@ def _kind_of(name_or_path: str) -> str:
     """Return the name of the module that reads something."""
     if name_or_path in NAMES:
         return name_or_path
-    from tinysim.lab.data import cifar10, idx
+    from tinysim.lab.data import cifar10, idx, speech
 
     path = Path(name_or_path)
     if not path.exists():
@@ -177,4 +183,6 @@ def _kind_of(name_or_path: str) -> str:
         return "npz"
     if idx.is_here(path):
         return "idx"
-    return "cifar10" if cifar10.is_here(path) else "folders"
+    if cifar10.is_here(path):
+        return "cifar10"
+    return "speech" if speech.is_here(path) else "folders"
