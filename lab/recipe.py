@@ -54,7 +54,8 @@ class Stage:
 
     ``settings`` are a ``Settings`` of the module that is its kind. ``after`` is the place of the
     stage whose model it takes: the one before, unless the recipe says otherwise; -1 is the first
-    model that the recipe starts with, -2 the second. ``group`` is what the recipe calls it.
+    model that the recipe starts with, -2 the second. ``group`` is what the recipe calls it. It is
+    measured on ``boards`` only, if they are not None.
     """
 
     group: str
@@ -62,6 +63,7 @@ class Stage:
     settings: Any
     after: int
     values: Mapping[str, str] = field(default_factory=dict)
+    boards: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -110,6 +112,11 @@ class Recipe:
     def values(self, place: int) -> Mapping[str, str]:
         """Return the values that a place has of every ``each`` before it."""
         return self.start_of(place).values if place < 0 else self.stages[place].values
+
+    def boards_of(self, place: int) -> tuple[str, ...]:
+        """Return the boards that a place is measured on."""
+        chosen = None if place < 0 else self.stages[place].boards
+        return self.boards if chosen is None else chosen
 
     def group(self, place: int) -> str:
         """Return what the recipe calls a place, whatever its values."""

@@ -26,6 +26,7 @@
     kind = "quantize"
     name = "int8"               # what tables call it; its kind if left out
     after = "train"             # whose model it takes, or "model"; the stage before if left out
+    boards = []                 # measured on these only
 
     [small]                     # what `--mode small` takes instead; [small.stage.NAME] by the
     repeats = 1                 # name or kind of stages

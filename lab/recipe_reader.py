@@ -21,7 +21,7 @@ from tinysim.lab.values import read_value
 from tinysim.problems import Problems, near
 
 #: Keys of every ``[[stage]]``; no stage has a setting of such a name.
-STAGE_KEYS = ("kind", "name", "after")
+STAGE_KEYS = ("kind", "name", "after", "boards")
 #: Keys of the whole file.
 TOP_KEYS = (
     *("name", "seed", "repeats", "threads", "boards", "data", "model", "stage", "small"),
@@ -40,10 +40,13 @@ class Reader:
     ) -> None:
         self.file, self.folder = file, file.parent
         self.problems, self.moved = problems, moved
+        self.board_names: tuple[str, ...] = ()
 
     def read(self, document: Mapping[str, Any], mode: str) -> Recipe:
         """Read the whole file."""
         self.refuse_unknown(document, (), TOP_KEYS)
+        boards = self.boards(document)
+        self.board_names = boards
         starts = self.starts(document)
         stages = self.stages(document, starts)
         return Recipe(
@@ -53,7 +56,7 @@ class Reader:
             seed=self.value(document, "seed", (), int, 1, least=0),
             repeats=self.value(document, "repeats", (), int, 1, least=1),
             threads=self.value(document, "threads", (), int, 1, least=1),
-            boards=self.boards(document),
+            boards=boards,
             choices=read_choices(document, (), self.problems),
             starts=starts,
             stages=stages,
@@ -69,7 +72,11 @@ class Reader:
             is_file = name.endswith(".toml") and (self.folder / name).is_file()
             if not is_file and name not in board_names():
                 self.problems.add(("boards", i), f"no such board, {near(name, board_names())}")
-        found = (str(self.folder / name) if name.endswith(".toml") else name for name in names)
+        return self.resolved(names)
+
+    def resolved(self, boards: Iterable[str]) -> tuple[str, ...]:
+        """Return names as they are, and paths of board files from the recipe's folder."""
+        found = (str(self.folder / one) if one.endswith(".toml") else one for one in boards)
         return tuple(dict.fromkeys(found))
 
     def starts(self, document: Mapping[str, Any]) -> tuple[Start, ...]:
@@ -182,6 +189,11 @@ class Reader:
             same = [i for i, stage in enumerate(earlier) if stage.name == after]
             alike = [i for i, stage in enumerate(earlier) if stage.group == after]
             before = same or alike or before
+        boards = self.value(row, "boards", path, tuple[str, ...] | None, None)
+        boards = boards and self.resolved(boards)
+        if unknown := sorted({*(boards or ())} - {*self.board_names}):
+            known = near(unknown[0], self.board_names)
+            self.problems.add((*path, "boards"), f"the recipe has no board {unknown[0]}, {known}")
         settings = None
         if kind in stages.kinds():
             settings = self.settings(row, kind, path)
@@ -192,7 +204,7 @@ class Reader:
         found = []
         for one in before:
             of = starts[-1 - one].values if one < 0 else earlier[one].values
-            found.append(Stage(group, kind, settings, one, {**of, **values}))
+            found.append(Stage(group, kind, settings, one, {**of, **values}, boards))
         return found
 
     def one_of(

@@ -142,7 +142,9 @@ class _Repeat:
         self.clock.begin()
         recipe, state, folder = self.recipe, self.states[place], self.place(place)
         chain = recipe.chain(place)
-        costs = (state.notes, chain, recipe.choices, self.boards)
+        boards = recipe.boards_of(place)
+        of_boards = [one for one in self.boards if one[0] in boards]
+        costs = (state.notes, chain, recipe.choices, of_boards)
         key = key_from(state, *costs, *self.common, has_boards=True)
         with suppress(OSError, ValueError):
             stored = loads(_Stored, (folder / _ROW).read_bytes())
@@ -154,7 +156,7 @@ class _Repeat:
         row = measure(
             state,
             self.dataset,
-            recipe.boards,
+            boards,
             folder,
             chain=chain,
             group=recipe.group(place),

@@ -88,10 +88,10 @@ def _line(first: Sequence[Row], repeats: Sequence[Row], board: str) -> tuple[str
 
 def _slower(before: Row, after: Row, board: str) -> float | None:
     """Return by how many percent the latency has grown."""
-    (was,), (is_,) = on_board([before], board), on_board([after], board)
-    if was.latency_s is None or is_.latency_s is None:
+    was, is_ = ([one.typical_s for one in on_board([row], board)] for row in (before, after))
+    if not was or not is_ or was[0] is None or is_[0] is None:
         return None
-    return 100 * (is_.latency_s.value / was.latency_s.value - 1)
+    return 100 * (is_[0] / was[0] - 1)
 
 
 def _better(before: Row, after: Row) -> float | None:

@@ -141,7 +141,8 @@ def board_table(rows: Sequence[Row]) -> Table:
     lines = []
     for repeats in by_stage(rows).values():
         for board in boards_of(rows):
-            found = on_board(repeats, board)
+            if not (found := on_board(repeats, board)):
+                continue
             cells = []
             for heading, (unit, value) in _OF_BOARDS.items():
                 spread = Spread.of(map(value, found))

@@ -182,6 +182,17 @@ def test_a_stage_may_begin_anew(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stage_may_be_for_few_boards(tmp_path: Path) -> None:
+    text = EACH.replace('name = "one"', 'name = "one"\nboards = []')
+    recipe = read(tmp_path, text)
+    place = [stage.group for stage in recipe.stages].index("one")
+    assert recipe.boards_of(place) == ()
+    assert recipe.boards_of(-1) == recipe.boards_of(0) == ("nano33ble",)
+    assert problems(tmp_path, text.replace("boards = []", 'boards = ["rpi_pico"]')) == [
+        "23: stage[3].boards: the recipe has no board rpi_pico, known: nano33ble"
+    ]
+
+
 def test_the_user_brings_other_samples(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(b"")
     file = tmp_path / "digits.toml"

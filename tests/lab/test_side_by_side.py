@@ -41,5 +41,13 @@ def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
     assert {row.accuracy for row in rows} == {None}, "noise has no labels"
     assert "no accuracy" in (tmp_path / "one/table.md").read_text()
     assert not (tmp_path / "one/accuracy.svg").exists()
+    assert "| convert 12 | nano33ble |" in (tmp_path / "one/table.md").read_text()
     assert told[-1] == Progress(1.0, "done", 0.0)
     assert not [*tmp_path.rglob("progress.json")]
+
+
+def test_what_is_measured_on_no_board(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(REAL.replace("repeats = 2", "") + "boards = []")
+    rows = run(read_recipe(tmp_path / "r.toml"), tmp_path / "out")
+    assert {row.boards for row in rows} == {()}
+    assert {path.name for path in (tmp_path / "out").glob("*.svg")} == {"size.svg"}
