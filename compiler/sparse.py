@@ -1,12 +1,12 @@
-"""int8 weights without their zeros: the encodings that ``kernels/sparse_s8.h`` reads.
+"""Weights without their zeros: the encodings that ``kernels/sparse.h`` reads.
 
-A matrix is stored by row as codes, which say where the non-zeros are, and as their values. With a
-share d of non-zeros, a weight takes about
+A matrix is stored by row as codes, which say where the non-zeros are, and as their values, of int8
+or float32. With a share d of non-zeros, the codes of a weight take about
 
-- ``crs16``: 3 d bytes. Compressed row storage with columns of 16 bits;
-- ``crs8``: 2 d bytes, more where gaps are longer than 255;
-- ``runs``: 1.5 d bytes. A gap takes four bits; where it is longer than 14, others before them;
-- ``bitmap``: 1/8 + d bytes. Wins from a quarter of non-zeros on, and up to seven eighths.
+- ``crs16``: 2 d bytes. Compressed row storage with columns of 16 bits;
+- ``crs8``: d bytes, and a value of 0 to come over gaps that are longer than 255;
+- ``runs``: d / 2 bytes. A gap takes four bits; where it is longer than 14, others before them;
+- ``bitmap``: 1/8 byte, whatever d is. Wins from a quarter of non-zeros on.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ _MOST = 2**16 - 1
 class Sparse:
     """An encoded matrix ``[rows, length]``.
 
-    ``codes`` are uint8, for crs16 uint16; ``values`` int8; ``counts`` uint16, the codes of each
-    row, or of every row if there is one only. No array is ever empty, as C wants it.
+    ``codes`` are uint8, for crs16 uint16; ``values`` are of the weights' type; ``counts`` uint16,
+    the codes of each row, or of every row if there is one only. No array is ever empty, as C wants
+    it.
     """
 
     encoding: str
@@ -48,7 +49,7 @@ class Sparse:
 
 
 def encode(weights: Array, encoding: str) -> Sparse | None:
-    """Return int8 ``weights [rows, length]`` encoded; None if a row is too long for it."""
+    """Return ``weights [rows, length]`` encoded; None if a row is too long for it."""
     rows, length = weights.shape
     codes, values = zip(*(_ROW[encoding](row) for row in weights), strict=True)
     counts = np.array([len(row) for row in codes])
@@ -75,7 +76,7 @@ def decode(sparse: Sparse) -> Array:
     ValueError
         If codes or values end before the last row does, or a value lies behind its row.
     """
-    weights = np.zeros((sparse.rows, sparse.length), np.int8)
+    weights = np.zeros((sparse.rows, sparse.length), sparse.values.dtype)
     is_absolute = sparse.encoding == "crs16"
     codes = iter(sparse.codes.tolist())
     values = iter(sparse.values.tolist())
@@ -110,7 +111,7 @@ def _crs8(row: Array) -> tuple[Array, Array]:
     turns = gaps // 256
     ends = np.cumsum(turns + 1) - 1
     size = len(places) + int(turns.sum())
-    codes, values = np.full(size, 255, np.uint8), np.zeros(size, np.int8)
+    codes, values = np.full(size, 255, np.uint8), np.zeros(size, row.dtype)
     codes[ends], values[ends] = gaps % 256, row[places]
     return codes, values
 

@@ -154,7 +154,7 @@ ts_conv_2d_sparse_s8(const ts_conv_2d_sparse_s8_params *params, const int8_t *in
             ts_conv_2d_sparse_s8_gather(from, inside, width, params->input_c, params->padding,
                                         columns + i * params->input_c, pitch);
         }
-        ts_sparse_s8 rest = {codes, values};
+        ts_sparse rest = {codes, values};
         for (int32_t o = 0; o < params->output_c; o++) {
             const uint32_t *const end =
                 ts_sparse_list(params->encoding, &rest, counts[o * params->count_step], list);

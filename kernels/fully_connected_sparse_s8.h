@@ -41,7 +41,7 @@ ts_fully_connected_sparse_s8(const ts_fully_connected_sparse_s8_params *params, 
                              const ts_channel *channels, int8_t *output)
 {
     for (int32_t n = 0; n < params->batches; n++) {
-        ts_sparse_s8 rest = {codes, values};
+        ts_sparse rest = {codes, values};
         for (int32_t o = 0; o < params->out_features; o++) {
             const uint32_t sum =
                 ts_sparse_dot(params->encoding, &rest, counts[o * params->count_step],

@@ -30,6 +30,8 @@ from tinysim.simulator.energy import energy_of
 
 #: How weights are stored that keep their zeros.
 DENSE = "dense"
+#: Numbers of which kernels leave out zeros.
+ENCODED = (DType.INT8, DType.FLOAT32)
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,18 @@ class Shape:
     input: tuple[int, ...]
     filter: tuple[int, ...]
     output: tuple[int, ...]
+    dtype: DType = DType.INT8
 
     @staticmethod
-    def dense(outputs: int, channels: int) -> Shape:
+    def dense(outputs: int, channels: int, dtype: DType = DType.INT8) -> Shape:
         """Return a dense layer."""
-        return Shape(FullyConnected("NONE"), (1, channels), (outputs, channels), (1, outputs))
+        op = FullyConnected("NONE")
+        return Shape(op, (1, channels), (outputs, channels), (1, outputs), dtype)
 
     @staticmethod
-    def convolution(outputs: int, channels: int, window: int, image: int) -> Shape:
+    def convolution(
+        outputs: int, channels: int, window: int, image: int, dtype: DType = DType.INT8
+    ) -> Shape:
         """Return a convolution with a square window and image."""
         ends, middle = (image, image), (window, window)
         return Shape(
@@ -69,33 +75,37 @@ class Shape:
             input=(1, *ends, channels),
             filter=(outputs, *middle, channels),
             output=(1, *ends, outputs),
+            dtype=dtype,
         )
 
     @staticmethod
     def of(node: Node) -> Shape | None:
-        """Return the shape of a node, None if it has no int8 weights that may be encoded."""
+        """Return the shape of a node, None if it has no weights that may be encoded."""
         if not isinstance(node.op, Conv2D | FullyConnected):
             return None
         x, filter_ = node.inputs[:2]
         if x is None or filter_ is None or filter_.data is None:
             return None
-        if x.dtype is not DType.INT8 or filter_.dtype is not DType.INT8:
+        if x.dtype not in ENCODED or filter_.dtype is not x.dtype:
             return None
-        return Shape(node.op, x.shape, filter_.shape, node.outputs[0].shape)
+        return Shape(node.op, x.shape, filter_.shape, node.outputs[0].shape, x.dtype)
 
     def graph(self, density: float, seed: int) -> Graph:
         """Return the layer with random weights, a share of which is not zero."""
         random = np.random.default_rng(seed)
-        weights = np.zeros(self.filter, np.int8)
+        weights = np.zeros(self.filter, self.dtype.value)
         chosen = random.permutation(weights.size)[: round(density * weights.size)]
         weights.flat[chosen] = random.choice([-1, 1], len(chosen)) * random.integers(
             1, 128, len(chosen)
         )
-        deviation = 74 * 74 * (density * weights.size / self.filter[0]) ** 0.5
-        x = Tensor(0, "input", self.input, DType.INT8, Quant((1.0,), (-3,)))
-        filter_ = Tensor(1, "weights", self.filter, DType.INT8, Quant((1.0,), (0,)), data=weights)
         # Outputs of which few are clamped, as in a network.
-        y = Tensor(2, "output", self.output, DType.INT8, Quant((deviation / 40,), (5,)))
+        deviation = 74 * 74 * (density * weights.size / self.filter[0]) ** 0.5
+        scales = {"input": Quant((1.0,), (-3,)), "weights": Quant((1.0,), (0,))}
+        scales["output"] = Quant((deviation / 40,), (5,))
+        quant = scales if self.dtype is DType.INT8 else dict.fromkeys(scales)
+        x = Tensor(0, "input", self.input, self.dtype, quant["input"])
+        filter_ = Tensor(1, "weights", self.filter, self.dtype, quant["weights"], data=weights)
+        y = Tensor(2, "output", self.output, self.dtype, quant["output"])
         node = Node("layer", self.op, (x, filter_, None), (y,))
         return Graph("layer", "", (node,), (x,), (y,))
 

@@ -27,18 +27,22 @@ from tinysim.compiler.variants import (
     choose,
     select,
 )
-from tinysim.compiler.variants.conv_2d_sparse_s8 import _tile
+from tinysim.compiler.variants._sparse import tile_of
 from tinysim.simulator import Session, random_inputs
 from tinysim.simulator.cores import load_core
 
 BOARDS = ("generic_m4", "generic_m0plus")
 
 
-def thinned(shape: tuple[int, ...], density: float, seed: int = 0) -> Array:
+#: Types of weights that may leave out their zeros.
+DTYPES = ("int8", "float32")
+
+
+def thinned(shape: tuple[int, ...], density: float, seed: int = 0, dtype: str = "int8") -> Array:
     """Weights of which a share is not zero."""
     random = np.random.default_rng(seed)
     weights = np.where(random.random(shape) < 0.5, -1, 1) * random.integers(1, 128, shape)
-    return np.where(random.random(shape) < density, weights, 0).astype(np.int8)
+    return np.where(random.random(shape) < density, weights, 0).astype(dtype)
 
 
 @st.composite
@@ -46,7 +50,8 @@ def matrices(draw: st.DrawFn) -> Array:
     """Any share of zeros; rows without anything, long gaps, values at the ends."""
     rows = draw(st.integers(1, 6))
     length = draw(st.sampled_from([1, 2, 7, 8, 9, 15, 16, 17, 255, 256, 257, 600]))
-    weights = thinned((rows, length), draw(st.sampled_from([0, 0.005, 0.1, 0.5, 1])), 1)
+    density = draw(st.sampled_from([0, 0.005, 0.1, 0.5, 1]))
+    weights = thinned((rows, length), density, 1, draw(st.sampled_from(DTYPES)))
     for row in range(rows):
         if draw(st.booleans()):
             weights[row] = 0
@@ -62,6 +67,7 @@ def test_decoding_gives_the_weights_back(weights: Array, encoding: str) -> None:
     sparse = encode(weights, encoding)
     assert sparse is not None
     np.testing.assert_array_equal(decode(sparse), weights)
+    assert decode(sparse).dtype == sparse.values.dtype == weights.dtype
     assert min(sparse.codes.size, sparse.values.size, sparse.counts.size) >= 1
 
 
@@ -75,19 +81,21 @@ def test_gaps_around_what_a_code_holds(encoding: str, gap: int) -> None:
     np.testing.assert_array_equal(decode(sparse), weights)
 
 
-def test_bytes_of_a_weight() -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bytes_of_a_weight(dtype: str) -> None:
     """At the densities where the encodings change places; counts of rows are left out."""
-    weights = thinned((64, 1024), 0.3)
+    weights = thinned((64, 1024), 0.3, dtype=dtype)
     count = np.count_nonzero(weights)
     sizes = {}
     for encoding in ENCODINGS:
         sparse = encode(weights, encoding)
         assert sparse is not None
-        sizes[encoding] = sparse.codes.nbytes + sparse.values.nbytes
-    assert sizes["crs16"] == 3 * count
-    assert sizes["crs8"] == 2 * count
-    assert 1.5 * count <= sizes["runs"] < 1.52 * count
-    assert sizes["bitmap"] == count + weights.size / 8
+        sizes[encoding] = sparse.codes.nbytes
+        assert sparse.values.nbytes == count * weights.itemsize
+    assert sizes["crs16"] == 2 * count
+    assert sizes["crs8"] == count
+    assert 0.5 * count <= sizes["runs"] < 0.52 * count
+    assert sizes["bitmap"] == weights.size / 8
     assert min(sizes, key=lambda name: sizes[name]) == "bitmap"
 
 
@@ -114,13 +122,14 @@ def test_damaged_arrays_are_refused(encoding: str) -> None:
 
 def layer(weights: Array, size: int = 8, zero_point: int = 0) -> Graph:
     """A dense layer ``[O, I]``, or a convolution ``[O, H, W, C]`` over an image."""
-    is_dense = weights.ndim == 2
+    is_dense, dtype = weights.ndim == 2, DType(weights.dtype.name)
     shape = (1, weights.shape[1]) if is_dense else (1, size, size, weights.shape[3])
-    quant = Quant((0.5,), (3,))
-    x = Tensor(0, "x", shape, DType.INT8, quant)
-    filter_ = Tensor(1, "w", weights.shape, DType.INT8, Quant((0.01,), (zero_point,)), data=weights)
+    x = Tensor(0, "x", shape, dtype, Quant((0.5,), (3,)))
+    filter_ = Tensor(1, "w", weights.shape, dtype, Quant((0.01,), (zero_point,)), data=weights)
     out = (1, len(weights)) if is_dense else (*shape[:3], len(weights))
-    y = Tensor(2, "y", out, DType.INT8, replace(quant, scale=(2.0,)))
+    y = Tensor(2, "y", out, dtype, Quant((2.0,), (3,)))
+    if dtype is DType.FLOAT32:
+        x, filter_, y = (replace(tensor, quant=None) for tensor in (x, filter_, y))
     op = FullyConnected("NONE") if is_dense else Conv2D("SAME", 1, 1, 1, 1, "NONE")
     return Graph("layer", "0" * 64, (Node("layer", op, (x, filter_, None), (y,)),), (x,), (y,))
 
@@ -164,43 +173,61 @@ def sparse_names(call: KernelCall) -> list[str]:
     return [one.name for one in found if one.sparse]
 
 
-def test_what_has_candidates() -> None:
-    dense, image = thinned((8, 64), 0.3), thinned((8, 3, 3, 4), 0.3)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_has_candidates(dtype: str) -> None:
+    dense, image = (thinned(shape, 0.3, dtype=dtype) for shape in ((8, 64), (8, 3, 3, 4)))
     assert [name.rpartition("_")[2] for name in sparse_names(call_of(layer(dense)))] == [*ENCODINGS]
     assert len(sparse_names(call_of(layer(image)))) == len(ENCODINGS)
-    assert not sparse_names(call_of(layer(thinned((8, 64), 1.0))))
-    assert not sparse_names(call_of(layer(dense, zero_point=3)))
+    assert not sparse_names(call_of(layer(thinned((8, 64), 1.0, dtype=dtype))))
+    assert bool(sparse_names(call_of(layer(thinned((8, 640), 0.95, dtype=dtype))))) == (
+        dtype == "float32"
+    )
     call = call_of(layer(image))
     for change in ({"dilation_w": 2}, {"filter_c": 2}):
         assert not sparse_names(replace(call, params={**call.params, **change}))
+
+
+def test_what_no_kernel_has_room_for() -> None:
+    assert not sparse_names(call_of(layer(thinned((8, 64), 0.3), zero_point=3)))
     assert not sparse_names(call_of(layer(np.zeros((1, 1, 1, 2**23 + 1), np.int8))))
+    for channels, found in ((2**12, 4), (2**12 + 1, 0)):
+        wide = np.zeros((1, 1, 1, channels), np.float32)
+        assert len(sparse_names(call_of(layer(wide)))) == found
 
 
-def models() -> list[Graph]:
+#: Shares of non-zeros at which encodings do not save a quarter.
+SOME = {"int8": 0.7, "float32": 0.8}
+
+
+def models(dtype: str) -> list[Graph]:
     """Layers that are worth it and layers that are not, one of each kind together."""
-    sizes = [((8, 40), 0.05), ((64, 128), 0.3), ((64, 128), 0.7), ((4, 3, 3, 2), 0.3)]
+    sizes = [((8, 40), 0.05), ((64, 128), 0.3), ((64, 128), SOME[dtype]), ((4, 3, 3, 2), 0.3)]
     sizes += [((32, 3, 3, 32), 0.05), ((32, 3, 3, 32), 1.0)]
-    alone = [layer(thinned(shape, density)) for shape, density in sizes]
+    alone = [layer(thinned(shape, density, dtype=dtype)) for shape, density in sizes]
     return [*alone, merged([alone[2], alone[4], alone[5]])]
 
 
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("optimize", ["balanced", "size"])
-def test_auto_saves_flash_or_changes_nothing(board: str, optimize: str) -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_auto_saves_flash_or_changes_nothing(board: str, optimize: str, dtype: str) -> None:
     taken = []
-    for number, graph in enumerate(models()):
+    for number, graph in enumerate(models(dtype)):
         if computed(graph, board, optimize, "auto") == computed(graph, board, optimize, "never"):
             continue
         taken.append(number)
         auto, never = (compiled(graph, board, optimize=optimize, sparse=s) for s in SPARSE[:2])
         assert flash(auto) < flash(never)
-    # By size the dense layer of 30 % of non-zeros, too, which would take twice the cycles.
-    assert taken == ([1, 4, 6] if optimize == "size" else [4, 6])
+    # Of int8 by size the dense layer of 30 % of non-zeros, too, which would take twice the cycles.
+    # Of floats the smallest layer is worth it, too.
+    thin_layers = [1, 4, 6] if optimize == "size" else [4, 6]
+    assert taken == (thin_layers if dtype == "int8" else [0, 1, 4, 6])
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_speed_changes_nothing(board: str) -> None:
-    for graph in models():
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_speed_changes_nothing(board: str, dtype: str) -> None:
+    for graph in models(dtype):
         assert computed(graph, board, "speed", "auto") == computed(graph, board, "speed", "never")
 
 
@@ -265,13 +292,15 @@ def test_estimates_are_near_what_is_simulated(
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("optimize", ["balanced", "size"])
 @pytest.mark.parametrize("shape", [(16, 200), (16, 3, 3, 8)])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_code_is_no_larger_than_the_rule_supposes(
-    board: str, optimize: str, shape: tuple[int, ...]
+    board: str, optimize: str, shape: tuple[int, ...], dtype: str
 ) -> None:
     """Two encodings in one image, beside a layer that keeps its zeros and so the dense kernel."""
-    graph = merged([layer(thinned(shape, density)) for density in (1.0, 0.1, 0.5)])
+    layers = [layer(thinned(shape, density, dtype=dtype)) for density in (1.0, 0.1, 0.5)]
+    graph = merged(layers)
     target = load_core(load_board(board).core).target
-    found = candidates(call_of(layer(thinned(shape, 0.1))), target)
+    found = candidates(call_of(layers[1]), target)
     (supposed,) = {one.sparse for one in found if one.sparse}
     always, never = (
         compiled(graph, board, optimize=optimize, sparse=s) for s in ("always", "never")
@@ -283,4 +312,4 @@ def test_code_is_no_larger_than_the_rule_supposes(
 
 def test_tiles_divide_a_row() -> None:
     widths = {3: 3, 4: 4, 10: 10, 16: 16, 32: 16, 48: 16, 49: 7, 50: 25, 96: 16, 113: 113, 125: 25}
-    assert {width: _tile(width) for width in widths} == widths
+    assert {width: tile_of(width) for width in widths} == widths

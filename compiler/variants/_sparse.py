@@ -11,26 +11,59 @@ from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.quantize import wrap_int32
 from tinysim.compiler.sparse import ENCODINGS, Sparse, encode
 
-#: Non-zeros from which on no encoding saves anything: a bit a weight says where they are.
-MOST_NON_ZEROS = 7 / 8
-#: Parameters of how sums become outputs, which stay as they are.
+#: Parameters of how int8 sums become outputs, which stay as they are.
 OUTPUT = ("output_offset", "rounding", "activation_min", "activation_max")
+#: The same of floats.
+LIMITS = ("activation_min", "activation_max")
+#: Outputs of a row that a convolution gathers for, if so many divide it: filters are decoded once
+#: a tile, which takes RAM.
+TILES = (*range(16, 33), *range(15, 3, -1))
 
 
 def encodings(call: KernelCall, weights: Array) -> Iterator[tuple[dict[str, int], Sparse, Array]]:
-    """Yield parameters, arrays and requantization of each encoding of ``weights [O, K]``.
+    """Yield parameters, arrays and requantization of each encoding of int8 ``weights [O, K]``.
 
     Nothing where weights have a zero point of their own, or few of them are zero.
     """
-    if call.params["filter_offset"] != 0 or np.count_nonzero(weights) > (
-        MOST_NON_ZEROS * weights.size
-    ):
+    if call.params["filter_offset"] != 0:
         return
     channels = call.constants[1].copy()
     folded = int(call.params["input_offset"]) * weights.sum(axis=1, dtype=np.int64)
     channels["bias"] = wrap_int32(channels["bias"].astype(np.int64) + folded)
-    for encoding in ENCODINGS:
+    for coded, sparse in encoded(weights):
+        yield coded, sparse, channels
+
+
+def encoded(weights: Array) -> Iterator[tuple[dict[str, int], Sparse]]:
+    """Yield parameters and arrays of each encoding of ``weights [O, K]``.
+
+    Nothing where no encoding saves anything: a bit a weight says where the others are.
+    """
+    if 8 * weights.itemsize * (weights.size - np.count_nonzero(weights)) < weights.size:
+        return
+    for number, encoding in enumerate(ENCODINGS):
         sparse = encode(weights, encoding)
         if sparse is not None:
-            number, step = ENCODINGS.index(encoding), int(len(sparse.counts) > 1)
-            yield {"encoding": number, "count_step": step}, sparse, channels
+            yield {"encoding": number, "count_step": int(len(sparse.counts) > 1)}, sparse
+
+
+def has_gaps(sizes: dict[str, int]) -> bool:
+    """Whether what a window sees of a row has columns or channels between that it does not."""
+    is_dilated = sizes["dilation_w"] != 1 and sizes["filter_w"] != 1
+    return is_dilated or sizes["filter_c"] != sizes["input_c"]
+
+
+def as_rows(sizes: dict[str, int]) -> dict[str, int]:
+    """Return a convolution's sizes with all images as one long row, if pixels are apart in them."""
+    ones = ("filter_h", "filter_w", "stride_h", "stride_w")
+    is_same = all(sizes[f"output_{axis}"] == sizes[f"input_{axis}"] for axis in "hw")
+    if not is_same or any(sizes[key] != 1 for key in ones) or sizes["pad_top"] + sizes["pad_left"]:
+        return sizes
+    pixels = sizes["batches"] * sizes["input_h"] * sizes["input_w"]
+    ends = {"input_h": 1, "input_w": pixels, "output_h": 1, "output_w": pixels}
+    return {**sizes, "batches": 1, **ends}
+
+
+def tile_of(width: int) -> int:
+    """Return the first of ``TILES`` that divides a row; else the whole row."""
+    return next((size for size in TILES if width % size == 0), width)

@@ -10,14 +10,11 @@ import numpy as np
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, SparseCode, Variant
 from tinysim.compiler.variants._convolution import overlaps
-from tinysim.compiler.variants._sparse import OUTPUT, encodings
+from tinysim.compiler.variants._sparse import OUTPUT, as_rows, encodings, has_gaps, tile_of
 from tinysim.firmware import Target
 
 #: Outputs that are summed up at a time, as the kernel has it.
 PIXELS = 4
-#: Outputs of a row that are gathered for, if so many divide it: filters are decoded once a tile,
-#: which takes RAM.
-TILES = (*range(16, 33), *range(15, PIXELS - 1, -1))
 #: The list of a filter's values: positions have 24 bits.
 MOST_LENGTH = 2**23
 GEOMETRY = (
@@ -44,15 +41,11 @@ class Conv2DSparse(Variant):
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
         """Yield one an encoding."""
         p = {key: int(value) for key, value in call.params.items()}
-        has_gaps = p["dilation_w"] != 1 and p["filter_w"] != 1
         length = p["filter_h"] * p["filter_w"] * p["input_c"]
-        if p["filter_c"] != p["input_c"] or has_gaps or length > MOST_LENGTH:
+        if has_gaps(p) or length > MOST_LENGTH:
             return
-        if _is_pointwise(p):
-            # Every pixel sees the one at its place: all images are one long row.
-            pixels = p["batches"] * p["input_h"] * p["input_w"]
-            p |= {"batches": 1, "input_h": 1, "input_w": pixels, "output_h": 1, "output_w": pixels}
-        tile = _tile(p["output_w"])
+        p = as_rows(p)
+        tile = tile_of(p["output_w"])
         columns = (max(tile, PIXELS) - 1) * p["stride_w"] + p["filter_w"]
         # As the kernel gathers: column by column.
         weights = call.constants[0].transpose(0, 2, 1, 3).reshape(p["output_c"], length)
@@ -77,15 +70,3 @@ class Conv2DSparse(Variant):
             )
             name = f"conv_2d_sparse_s8_{sparse.encoding}"
             yield Candidate(name, tuned, cycles, sparse=CODE)
-
-
-def _is_pointwise(p: dict[str, int]) -> bool:
-    """Whether every pixel of the output sees the pixel of the input at its place."""
-    ones = ("filter_h", "filter_w", "stride_h", "stride_w")
-    is_same = all(p[f"output_{axis}"] == p[f"input_{axis}"] for axis in "hw")
-    return is_same and all(p[key] == 1 for key in ones) and not p["pad_top"] + p["pad_left"]
-
-
-def _tile(width: int) -> int:
-    """Return the first of ``TILES`` that divides a row; else the whole row."""
-    return next((size for size in TILES if width % size == 0), width)

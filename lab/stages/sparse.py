@@ -11,6 +11,9 @@ from tinysim.errors import RecipeError
 from tinysim.lab.stages import Context
 from tinysim.lab.state import State
 
+#: How the names of kernels end that leave out weights.
+_KERNELS = ("_sparse_s8", "_sparse_f32")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -37,9 +40,9 @@ def run(settings: Settings, context: Context, before: State) -> State:
     """Record the choice, and say what it saves on each board."""
     if before.tflite is None:
         raise RecipeError(
-            "there is no converted model: encodings are of int8 weights",
+            "there is no converted model: encodings are of its weights",
             where="stage sparse",
-            fix="quantize before",
+            fix="convert or quantize before",
         )
     notes = {}
     for done, board in enumerate(context.boards):
@@ -48,7 +51,7 @@ def run(settings: Settings, context: Context, before: State) -> State:
             run_model(before.tflite, board, optimize=settings.optimize, sparse=sparse)
             for sparse in ("never", settings.sparse)
         )
-        layers = sum("_sparse_s8" in layer.kernel for layer in left_out.layers)
+        layers = sum(layer.kernel.endswith(_KERNELS) for layer in left_out.layers)
         saved = kept.used_bytes("flash") - left_out.used_bytes("flash")
         slower = left_out.cycles / kept.cycles - 1
         notes[f"sparse on {board}"] = (

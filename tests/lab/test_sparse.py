@@ -14,6 +14,7 @@ import tinysim
 from tests import tflite_models as models
 from tests.test_sparse import thinned
 from tinysim.cli import app
+from tinysim.compiler.graph import DType
 from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
 from tinysim.compiler.sparse import ENCODINGS
@@ -71,15 +72,19 @@ def test_it_is_what_a_run_says(model: Path, comparison: Comparison) -> None:
     assert comparison.auto == comparison.whole["runs"]
 
 
-def test_the_fewer_weights_the_leaner_and_faster() -> None:
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
+def test_the_fewer_weights_the_leaner_and_faster(dtype: DType) -> None:
     densities = (0.05, 0.4)
-    curve = break_even(Shape.dense(16, 64), "generic_m0plus", densities=densities)
+    shape = Shape.dense(16, 64, dtype)
+    curve = break_even(shape, "generic_m0plus", densities=densities)
     assert list(curve.costs) == [*densities]
     thin, thick = curve.costs.values()
     for way in ENCODINGS:
         assert thin[way].weights_bytes < thick[way].weights_bytes
         assert thin[way].cycles < thick[way].cycles
         assert 0 <= curve.wins_below(way, "cycles") <= 0.4
+    is_float = dtype is DType.FLOAT32  # without an FPU: what is left out is two calls
+    assert (curve.wins_below("bitmap", "cycles") == 0.4) == is_float
     assert thin[DENSE].weights_bytes == thick[DENSE].weights_bytes
     assert thin[DENSE].energy_j is None
 
@@ -144,10 +149,10 @@ def test_tables_say_what_was_measured(comparison: Comparison) -> None:
     assert auto[:2] == ("--sparse auto", f"{comparison.auto.flash_bytes:,} B")
 
 
-def test_the_command_wants_int8_weights(tmp_path: Path) -> None:
+def test_the_command_wants_weights(tmp_path: Path) -> None:
     path = tmp_path / "without.tflite"
     path.write_bytes(models.softmax(models.int8((1, 4), 0.5, 3)))
-    with pytest.raises(RecipeError, match="no layer of int8 weights"):
+    with pytest.raises(RecipeError, match="no layer with weights"):
         invoke(path)
     assert invoke(path, "--optimize", "most").exit_code == 2
 
@@ -179,6 +184,29 @@ def context(folder: Path, *boards: str) -> Context:
     nothing = np.zeros((0, 1))
     none = np.zeros(0, np.int64)
     return Context(Dataset("", nothing, none, nothing, none, (), ""), folder, 0, boards)
+
+
+def float_model(folder: Path) -> Path:
+    """The same convolution with floats."""
+    filter_ = models.constant(thinned((24, 3, 3, 16), 0.1, dtype="float32"))
+    path = folder / "float.tflite"
+    x = models.float32((1, 6, 6, 16))
+    path.write_bytes(models.conv_2d(x, filter_, None, models.float32(())))
+    return path
+
+
+def test_floats(tmp_path: Path) -> None:
+    model = float_model(tmp_path)
+    found = compare(read_model(model), model.name, BOARD)
+    (layer,) = found.layers
+    assert layer.chosen == "runs"
+    assert found.auto == found.whole["runs"]
+    for way in ENCODINGS:
+        assert layer.cycles[way] < layer.cycles[DENSE]
+        assert found.whole[way].flash_bytes < found.whole[DENSE].flash_bytes
+    after = sparse.run(sparse.Settings(), context(tmp_path, BOARD), State(None, tflite=model))
+    (note,) = after.notes.values()
+    assert note.startswith("1 of 1 layers, ")
 
 
 def test_the_stage_records_the_choice(model: Path, tmp_path: Path) -> None:

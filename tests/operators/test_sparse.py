@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +18,8 @@ from tests.operators.weights import (
     PADDINGS,
     SEEDS,
     STEPS,
-    ZERO_POINTS,
     Draw,
+    inputs,
     layers,
     steps,
 )
@@ -41,16 +40,16 @@ def pruned(draw: Draw, filter_: TensorSpec) -> TensorSpec:
     random = np.random.default_rng(draw(SEEDS))
     data = np.where(random.random(filter_.data.shape) < draw(DENSITIES), filter_.data, 0)
     data[random.random(len(data)) < 0.2] = 0
-    return replace(filter_, data=data.astype(np.int8))
+    return replace(filter_, data=data.astype(filter_.data.dtype))
 
 
 @st.composite
-def dense(draw: Draw) -> Case:
+def dense(draw: Draw, dtype: str) -> Case:
     """Rows of any length, several at a time."""
     features = draw(st.sampled_from([1, 7, 8, 16, 33, 100, 300, 1100]))
     batches, rows = draw(st.integers(1, 3)), draw(st.integers(1, 9))
-    x = models.int8((batches, features), 0.5, draw(ZERO_POINTS))
-    filter_, bias, out = draw(layers("int8", x, (rows, features), axis=0))
+    x = draw(inputs(dtype, (batches, features)))
+    filter_, bias, out = draw(layers(dtype, x, (rows, features), axis=0))
     model = models.fully_connected(
         x, draw(pruned(filter_)), bias, out, activation=draw(ACTIVATIONS)
     )
@@ -58,7 +57,7 @@ def dense(draw: Draw) -> Case:
 
 
 @st.composite
-def convolutions(draw: Draw) -> Case:
+def convolutions(draw: Draw, dtype: str) -> Case:
     """Windows, strides, padding; widths that are tiles, less than one, and several."""
     window, dilation = draw(st.sampled_from([(1, 1), (3, 3), (2, 5), (5, 2), (3, 1)])), (1, 1)
     if draw(st.booleans()):
@@ -67,9 +66,9 @@ def convolutions(draw: Draw) -> Case:
     height = draw(st.integers(1, 4)) + (window[0] - 1) * dilation[0]
     width = draw(st.sampled_from([1, 2, 3, 4, 5, 6, 8, 17, 20, 34, 37])) + window[1] - 1
     images = draw(st.integers(1, 2))
-    x = models.int8((images, height, width, channels), 0.5, draw(ZERO_POINTS))
+    x = draw(inputs(dtype, (images, height, width, channels)))
     shape = (draw(st.integers(1, 9)), *window, channels)
-    filter_, bias, out = draw(layers("int8", x, shape, axis=0))
+    filter_, bias, out = draw(layers(dtype, x, shape, axis=0))
     model = models.conv_2d(
         x,
         draw(pruned(filter_)),
@@ -83,19 +82,19 @@ def convolutions(draw: Draw) -> Case:
     return draw(steps(model, x))
 
 
-KINDS = [("fully_connected", dense), ("conv_2d", convolutions)]
+LAYERS = {"fully_connected": dense, "conv_2d": convolutions}
+KERNELS = [(layer, dtype) for layer in LAYERS for dtype in ("int8", "float32")]
+SUFFIXES = {"int8": "s8", "float32": "f32"}
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: kernels cannot be run natively")
-@pytest.mark.parametrize(("kernel", "strategy"), KINDS)
+@pytest.mark.parametrize(("layer", "dtype"), KERNELS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_equals_the_reference_natively(
-    kernel: str, strategy: Callable[[], st.SearchStrategy[Case]], encoding: str
-) -> None:
-    name, taken = f"{kernel}_sparse_s8_{encoding}", 0
+def test_equals_the_reference_natively(layer: str, dtype: str, encoding: str) -> None:
+    name, taken = f"{layer}_sparse_{SUFFIXES[dtype]}_{encoding}", 0
 
     @settings(checked, max_examples=25)
-    @given(case=strategy())
+    @given(case=LAYERS[layer](dtype))
     def check(case: Case) -> None:
         nonlocal taken
         graph = read(case.model)
@@ -110,18 +109,17 @@ def test_equals_the_reference_natively(
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize(("kernel", "strategy"), KINDS)
+@pytest.mark.parametrize(("layer", "dtype"), KERNELS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_equals_the_reference_on_board(
-    board: str, kernel: str, strategy: Callable[[], st.SearchStrategy[Case]], encoding: str
-) -> None:
+def test_equals_the_reference_on_board(board: str, layer: str, dtype: str, encoding: str) -> None:
     taken = 0
+    name = f"{layer}_sparse_{SUFFIXES[dtype]}_{encoding}"
 
     @settings(checked, max_examples=2)
-    @given(cases=st.lists(strategy(), min_size=10, max_size=10))
+    @given(cases=st.lists(LAYERS[layer](dtype), min_size=10, max_size=10))
     def check(cases: list[Case]) -> None:
         nonlocal taken
-        taken += len(assert_on_board(cases, board, f"{kernel}_sparse_s8_{encoding}"))
+        taken += len(assert_on_board(cases, board, name))
 
     check()
     assert taken > 3

@@ -25,7 +25,8 @@ random weights of the layer's shape have it."""
 
 def sparse(
     model: Annotated[
-        Path, typer.Argument(help="Model of int8 weights, or .keras.", show_default=False)
+        Path,
+        typer.Argument(help="Model of int8 or float32 weights, or .keras.", show_default=False),
     ],
     board: Annotated[str, typer.Option("--board", "-b", help="What to measure on.")],
     optimize: OptimizeOption = "balanced",
@@ -49,9 +50,9 @@ def sparse(
         found = compare(graph, model.name, board, optimize)
         if not found.layers:
             raise RecipeError(
-                "has no layer of int8 weights that zeros can be left out of",
+                "has no layer with weights that zeros can be left out of",
                 where=str(model),
-                fix="quantize it to int8 (docs/lab.md); see docs/kernels.md for which layers can",
+                fix="see docs/kernels.md for which layers can",
             )
         shapes = dict.fromkeys(layer.shape for layer in found.layers)
         curves = {}
