@@ -34,6 +34,7 @@ typedef struct {
     int32_t pad_left;     /**< columns of padding left of the input, >= 0 */
     int32_t is_backward;  /**< 1: from the last pixel to the first; else 0 */
     int32_t tile;         /**< outputs that are gathered for, > 0, divides output_w */
+    int32_t lines;        /**< of a channel: the stride, or less if no window sees the others */
     int32_t line;         /**< columns of a line, > 0 */
     int32_t encoding;     /**< TS_SPARSE_CRS16, ... */
     int32_t count_step;   /**< 1: every filter has a count of its own; 0: one for all */
@@ -42,11 +43,12 @@ typedef struct {
     float activation_max; /**< >= activation_min, finite */
 } ts_conv_2d_sparse_f32_params;
 
-/** How inputs are gathered: `[rows, step, channels, line]`. */
+/** How inputs are gathered: `[rows, lines, channels, line]`. */
 typedef struct {
     int32_t channels;
-    int32_t step; /**< from a window to the next; lines of a channel */
-    int32_t line; /**< columns of a line */
+    int32_t step;  /**< from a window to the next */
+    int32_t lines; /**< lines of a channel */
+    int32_t line;  /**< columns of a line */
 } ts_conv_2d_sparse_f32_lines;
 
 /**
@@ -62,7 +64,7 @@ ts_conv_2d_sparse_f32_offsets(const ts_conv_2d_sparse_f32_lines *lines, int32_t 
 {
     for (int32_t i = 0; i < rows; i++) {
         for (int32_t j = 0; j < columns; j++) {
-            const int32_t first = (i * lines->step + j % lines->step) * lines->channels;
+            const int32_t first = (i * lines->lines + j % lines->step) * lines->channels;
             for (int32_t c = 0; c < lines->channels; c++) {
                 *offsets++ = (uint16_t)((first + c) * lines->line + j / lines->step);
             }
@@ -85,19 +87,20 @@ ts_conv_2d_sparse_f32_gather(const ts_conv_2d_sparse_f32_lines *lines, const ts_
     const int32_t line = lines->line;
     const int32_t size = lines->channels * line;
     for (int32_t phase = 0, turn = 0, x = 0; x < count; x++) {
+        const bool is_inside = x >= inside.begin && x < inside.end;
+        const ts_float_bits *pixel = from;
         ts_float_bits *column = to + phase * size + turn;
-        ts_float_bits *const end = column + size;
-        ts_float_bits *const fours_end = column + (lines->channels & ~3) * line;
-        if (x < inside.begin || x >= inside.end) {
-            for (; column != end; column += line) {
-                column->bits = 0;
-            }
+        const int32_t channels = phase < lines->lines ? lines->channels : 0;
+        ts_float_bits *const end = column + channels * line;
+        ts_float_bits *const fours_end = column + (channels & ~3) * line;
+        for (; !is_inside && column != end; column += line) {
+            column->bits = 0;
         }
-        for (; x >= inside.begin && x < inside.end && column != fours_end; from += 4) {
-            const ts_float_bits a = from[0];
-            const ts_float_bits b = from[1];
-            const ts_float_bits c = from[2];
-            const ts_float_bits d = from[3];
+        for (; is_inside && column != fours_end; pixel += 4) {
+            const ts_float_bits a = pixel[0];
+            const ts_float_bits b = pixel[1];
+            const ts_float_bits c = pixel[2];
+            const ts_float_bits d = pixel[3];
             column[0] = a;
             column[line] = b;
             column += 2 * line;
@@ -106,8 +109,9 @@ ts_conv_2d_sparse_f32_gather(const ts_conv_2d_sparse_f32_lines *lines, const ts_
             column += 2 * line;
         }
         for (; column != end; column += line) {
-            *column = *from++;
+            *column = *pixel++;
         }
+        from += is_inside ? lines->channels : 0;
         if (++phase == lines->step) {
             phase = 0;
             turn++;
@@ -171,7 +175,7 @@ static TS_SPARSE_SHARED void ts_conv_2d_sparse_f32_store(const ts_float_bits *su
  * @param[in] counts codes of each filter, `[O]`, or of every one, `[1]`
  * @param[in] bias added to the sums `[O]`
  * @param[out] output float32 `[N, H, W, O]`, [activation_min, activation_max]
- * @param[out] scratch a list, `filter_h * stride_w * C * line + TS_SPARSE_LANES` numbers, and 16
+ * @param[out] scratch a list, `filter_h * lines * C * line + TS_SPARSE_LANES` numbers, and 16
  *             bits for each position of a filter
  */
 static inline __attribute__((always_inline)) void
@@ -183,8 +187,9 @@ ts_conv_2d_sparse_f32(const ts_conv_2d_sparse_f32_params *params, const float *i
     ts_float_bits *const outputs = (ts_float_bits *)(void *)output;
     const ts_conv_2d_sparse_f32_range range =
         ts_conv_2d_sparse_f32_between(params->activation_min, params->activation_max);
-    const ts_conv_2d_sparse_f32_lines lines = {params->input_c, params->stride_w, params->line};
-    const int32_t row_size = params->stride_w * params->input_c * params->line;
+    const ts_conv_2d_sparse_f32_lines lines = {params->input_c, params->stride_w, params->lines,
+                                                params->line};
+    const int32_t row_size = params->lines * params->input_c * params->line;
     const int32_t width = (params->tile - 1) * params->stride_w + params->filter_w;
     const int32_t row_tiles = params->output_w / params->tile;
     const int32_t image_tiles = params->output_h * row_tiles;

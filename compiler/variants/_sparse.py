@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,20 +16,31 @@ from tinysim.compiler.sparse import ENCODINGS, Sparse, encode
 OUTPUT = ("output_offset", "rounding", "activation_min", "activation_max")
 #: The same of floats.
 LIMITS = ("activation_min", "activation_max")
+#: Sizes of a convolution that its kernel wants.
+GEOMETRY = (
+    *("batches", "input_h", "input_w", "input_c", "output_h", "output_w", "output_c"),
+    *("filter_h", "filter_w", "stride_h", "stride_w", "dilation_h"),
+    *("pad_top", "pad_left", "is_backward"),
+)
+#: Numbers that are gathered for a tile: lists have 16 bits for where one lies.
+MOST_GATHERED = 2**16
 #: Outputs of a row that a convolution gathers for, if so many divide it: filters are decoded once
 #: a tile, which takes RAM.
 TILES = (*range(16, 33), *range(15, 3, -1))
 
 
-def encodings(call: KernelCall, weights: Array) -> Iterator[tuple[dict[str, int], Sparse, Array]]:
+def encodings(
+    call: KernelCall, weights: Array, raised: int = 0
+) -> Iterator[tuple[dict[str, int], Sparse, Array]]:
     """Yield parameters, arrays and requantization of each encoding of int8 ``weights [O, K]``.
 
-    Nothing where weights have a zero point of their own, or few of them are zero.
+    Nothing where weights have a zero point of their own, or few of them are zero. The kernel adds
+    ``raised`` to inputs before it multiplies them.
     """
     if call.params["filter_offset"] != 0:
         return
     channels = call.constants[1].copy()
-    folded = int(call.params["input_offset"]) * weights.sum(axis=1, dtype=np.int64)
+    folded = (int(call.params["input_offset"]) - raised) * weights.sum(axis=1, dtype=np.int64)
     channels["bias"] = wrap_int32(channels["bias"].astype(np.int64) + folded)
     for coded, sparse in encoded(weights):
         yield coded, sparse, channels
@@ -62,6 +74,30 @@ def as_rows(sizes: dict[str, int]) -> dict[str, int]:
     pixels = sizes["batches"] * sizes["input_h"] * sizes["input_w"]
     ends = {"input_h": 1, "input_w": pixels, "output_h": 1, "output_w": pixels}
     return {**sizes, "batches": 1, **ends}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """How the kernels gather what a tile's windows see: rows, lines, channels, columns of a line.
+
+    A line holds columns that lie a stride apart; what no window sees has none.
+    """
+
+    tile: int
+    lines: int
+    line: int
+    #: Columns of a line that a window sees, or would if it were wider.
+    taps: int
+    #: Numbers in all.
+    size: int
+
+    @classmethod
+    def of(cls, sizes: dict[str, int]) -> Lines:
+        """Return how a convolution's inputs are gathered."""
+        tile, lines = tile_of(sizes["output_w"]), min(sizes["stride_w"], sizes["filter_w"])
+        taps = -(-sizes["filter_w"] // sizes["stride_w"])
+        line = tile - 1 + taps
+        return cls(tile, lines, line, taps, sizes["filter_h"] * lines * sizes["input_c"] * line)
 
 
 def tile_of(width: int) -> int:

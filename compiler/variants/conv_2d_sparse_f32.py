@@ -8,20 +8,21 @@ from dataclasses import replace
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, SparseCode, Variant
 from tinysim.compiler.variants._convolution import overlaps
-from tinysim.compiler.variants._sparse import LIMITS, as_rows, encoded, has_gaps, tile_of
+from tinysim.compiler.variants._sparse import (
+    GEOMETRY,
+    LIMITS,
+    MOST_GATHERED,
+    Lines,
+    as_rows,
+    encoded,
+    has_gaps,
+)
 from tinysim.firmware import Target
 
 #: Outputs that are summed up at a time, and bytes of a list's entry, as the kernel has them.
 LANES, ENTRY_BYTES = 16, 8
-#: Numbers that are gathered for a tile: the kernel has 16 bits for where one lies.
-MOST_GATHERED = 2**16
-GEOMETRY = (
-    *("batches", "input_h", "input_w", "input_c", "output_h", "output_w", "output_c"),
-    *("filter_h", "filter_w", "stride_h", "stride_w", "dilation_h"),
-    *("pad_top", "pad_left", "is_backward"),
-)
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
-CODE = SparseCode(layer_bytes=500, shared_bytes=1000)
+CODE = SparseCode(layer_bytes=500, shared_bytes=1100)
 
 
 class Conv2DSparseF32(Variant):
@@ -39,29 +40,27 @@ class Conv2DSparseF32(Variant):
         if has_gaps(p):
             return
         p = as_rows(p)
-        tile = tile_of(p["output_w"])
-        # Lines hold columns that are a stride apart.
-        line = tile + -(-p["filter_w"] // p["stride_w"]) - 1
-        gathered = p["filter_h"] * p["stride_w"] * p["input_c"] * line
-        if gathered > MOST_GATHERED:
+        lines = Lines.of(p)
+        if lines.size > MOST_GATHERED:
             return
         length = p["filter_h"] * p["filter_w"] * p["input_c"]
         for coded, sparse in encoded(call.constants[0].reshape(p["output_c"], length)):
-            numbers = gathered + LANES
+            numbers = lines.size + LANES
             tuned = replace(
                 call,
                 kernel="conv_2d_sparse_f32",
                 params={
                     **{key: p[key] for key in GEOMETRY},
-                    "tile": tile,
-                    "line": line,
+                    "tile": lines.tile,
+                    "lines": lines.lines,
+                    "line": lines.line,
                     **coded,
                     "list_length": sparse.longest,
                     **{key: call.params[key] for key in LIMITS},
                 },
                 constants=(sparse.codes, sparse.values, sparse.counts, call.constants[1]),
                 scratch_bytes=ENTRY_BYTES * sparse.longest + 4 * numbers + 2 * length,
-                overlaps=overlaps(call, tile),
+                overlaps=overlaps(call, lines.tile),
             )
             name = f"conv_2d_sparse_f32_{sparse.encoding}"
             yield Candidate(name, tuned, None, sparse=CODE)

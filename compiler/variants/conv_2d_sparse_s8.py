@@ -7,23 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 
+from tinysim.compiler.graph import Array
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, SparseCode, Variant
 from tinysim.compiler.variants._convolution import overlaps
-from tinysim.compiler.variants._sparse import OUTPUT, as_rows, encodings, has_gaps, tile_of
+from tinysim.compiler.variants._sparse import (
+    GEOMETRY,
+    MOST_GATHERED,
+    OUTPUT,
+    Lines,
+    as_rows,
+    encodings,
+    has_gaps,
+)
 from tinysim.firmware import Target
 
-#: Outputs that are summed up at a time, as the kernel has it.
-PIXELS = 4
-#: The list of a filter's values: positions have 24 bits.
-MOST_LENGTH = 2**23
-GEOMETRY = (
-    *("batches", "input_h", "input_w", "input_c", "output_h", "output_w", "output_c"),
-    *("filter_h", "filter_w", "stride_h", "stride_w", "dilation_h"),
-    *("pad_top", "pad_left", "is_backward"),
-)
+#: Outputs that are summed up at a time, and what inputs are raised by, as the kernel has them.
+LANES, RAISED = 8, 128
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
-CODE = SparseCode(layer_bytes=500, shared_bytes=600)
+CODE = SparseCode(layer_bytes=500, shared_bytes=850)
 #: Cycles a non-zero of a pixel, and an output, on a Cortex-M4 and an M0+: fitted to 3x3 and 1x1
 #: layers of 8x8 to 24x24 pixels with 5 to 50 % of non-zeros, which they meet within 22 %.
 M4, M0PLUS = (6.3, 69.0), (9.7, 164.0)
@@ -35,38 +37,59 @@ class Conv2DSparse(Variant):
     replaces = "conv_2d_s8"
 
     def runs_on(self, target: Target) -> bool:
-        """Portable C."""
+        """C, and loops for any core."""
         return True
 
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
         """Yield one an encoding."""
         p = {key: int(value) for key, value in call.params.items()}
-        length = p["filter_h"] * p["filter_w"] * p["input_c"]
-        if has_gaps(p) or length > MOST_LENGTH:
+        if has_gaps(p):
             return
         p = as_rows(p)
-        tile = tile_of(p["output_w"])
-        columns = (max(tile, PIXELS) - 1) * p["stride_w"] + p["filter_w"]
-        # As the kernel gathers: column by column.
-        weights = call.constants[0].transpose(0, 2, 1, 3).reshape(p["output_c"], length)
+        lines = Lines.of(p)
+        weights = in_lines(call.constants[0], lines)
+        if lines.size > MOST_GATHERED or not is_divided(weights.shape[1], lines.taps):
+            return
         by_product, by_output = M4 if target.has_dsp else M0PLUS
         pixels = p["batches"] * p["output_h"] * p["output_w"]
         cycles = pixels * (by_product * np.count_nonzero(weights) + by_output * p["output_c"])
-        for coded, sparse, channels in encodings(call, weights):
+        for coded, sparse, channels in encodings(call, weights, RAISED):
             tuned = replace(
                 call,
                 kernel="conv_2d_sparse_s8",
                 params={
                     **{key: p[key] for key in GEOMETRY},
-                    "tile": tile,
+                    "tile": lines.tile,
+                    "lines": lines.lines,
+                    "line": lines.line,
+                    "line_taps": lines.taps,
                     **coded,
                     "list_length": sparse.longest,
                     "padding": -p["input_offset"],
                     **{key: call.params[key] for key in OUTPUT},
                 },
                 constants=(sparse.codes, sparse.values, sparse.counts, channels),
-                scratch_bytes=4 * sparse.longest + columns * p["filter_h"] * p["input_c"],
-                overlaps=overlaps(call, tile),
+                scratch_bytes=4 * (sparse.longest + 1) + lines.size + LANES,
+                overlaps=overlaps(call, lines.tile),
             )
             name = f"conv_2d_sparse_s8_{sparse.encoding}"
             yield Candidate(name, tuned, cycles, sparse=CODE)
+
+
+def in_lines(filters: Array, lines: Lines) -> Array:
+    """Return filters ``[O, H, W, C]`` in the order in which inputs are gathered, by row.
+
+    Lines that see fewer columns than others have zeros for what they lack.
+    """
+    outputs, height, width, channels = filters.shape
+    padded = np.zeros((outputs, height, lines.taps * lines.lines, channels), np.int8)
+    padded[:, :, :width] = filters
+    split = padded.reshape(outputs, height, lines.taps, lines.lines, channels)
+    return split.transpose(0, 1, 3, 4, 2).reshape(outputs, -1)
+
+
+def is_divided(length: int, taps: int) -> bool:
+    """Whether the kernel's multiplication gives the line of every position of a filter."""
+    positions = np.arange(length)
+    found = positions * (-(-(2**16) // taps)) >> 16
+    return bool(length <= 2**16 // taps * taps and (found == positions // taps).all())
