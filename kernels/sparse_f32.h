@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "float.h"
+#include "product_f32.h"
 #include "sparse.h"
 
 /** Outputs that are summed up at a time, at most. */
@@ -39,7 +40,7 @@ static inline __attribute__((always_inline)) void ts_sparse_add_f32(void *sink, 
                                                                     const void *value)
 {
     ts_sparse_sum_f32 *const to = sink;
-    to->sum += *(const float *)value * to->input[position];
+    to->sum = ts_add_product_f32(to->sum, *(const float *)value, to->input[position]);
 }
 
 /** List a non-zero. */
@@ -189,7 +190,7 @@ static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
 
 #else
 
-/** The same; every product takes two calls. */
+/** The same; every product takes calls. */
 static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
                                                 const ts_sparse_entry *end,
                                                 const ts_float_bits *windows, int32_t lanes,
@@ -199,7 +200,8 @@ static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
         const uint8_t *const inputs = (const uint8_t *)(windows + i);
         float sum = 0.0F;
         for (const ts_sparse_entry *entry = list; entry != end; entry++) {
-            sum += entry->value * *(const float *)(const void *)(inputs + entry->offset);
+            const void *const input = inputs + entry->offset;
+            sum = ts_add_product_f32(sum, entry->value, *(const float *)input);
         }
         sums[i].value = sum + bias;
     }

@@ -22,7 +22,7 @@ from tinysim.firmware import Target
 #: Outputs that are summed up at a time, and bytes of a list's entry, as the kernel has them.
 LANES, ENTRY_BYTES = 16, 8
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
-CODE = SparseCode(layer_bytes=500, shared_bytes=1100)
+CODE = SparseCode(layer_bytes=500, shared_bytes=1300)
 
 
 class Conv2DSparseF32(Variant):
