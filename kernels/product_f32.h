@@ -22,7 +22,7 @@ static inline float ts_add_product_f32(float sum, float weight, float input)
 /**
  * @brief `a * b`, rounded to nearest, halves to even.
  *
- * The compiler's library takes about twice as long on Armv6-M. Products of what has no
+ * The compiler's library takes nearly twice as long on Armv6-M. Products of what has no
  * exponent of its own, or get such, are left to it.
  */
 static __attribute__((noinline, unused)) float ts_product_f32(float a, float b)
