@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,48 @@ class Lines:
         taps = -(-sizes["filter_w"] // sizes["stride_w"])
         line = tile - 1 + taps
         return cls(tile, lines, line, taps, sizes["filter_h"] * lines * sizes["input_c"] * line)
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """What a kernel takes of a core, fitted to simulations."""
+
+    #: By encoding: a stored value and a weight, that are read.
+    read: Mapping[str, tuple[float, float]]
+    #: An output beside what it is the sum of.
+    output: float
+
+    def of(self, sparse: Sparse) -> float:
+        """Return what reading all rows takes."""
+        by_value, by_weight = self.read[sparse.encoding]
+        return by_value * len(sparse.values) + by_weight * sparse.rows * sparse.length
+
+    def of_rows(self, sparse: Sparse) -> float:
+        """Return what a dense layer takes that multiplies values as it reads them."""
+        return self.of(sparse) + self.output * sparse.rows
+
+
+@dataclass(frozen=True)
+class ConvolutionCycles(Cycles):
+    """The same of a kernel that lists values, once a tile, and multiplies what it has gathered."""
+
+    #: Outputs that are summed up at a time, and what that takes of a value; and of up to half.
+    lanes: int
+    turn: float
+    half_turn: float
+    #: A number that is gathered, and a column of a row of them.
+    gathered: float
+    column: float
+
+    def of_tiles(self, sparse: Sparse, sizes: dict[str, int], lines: Lines) -> float:
+        """Return what a convolution takes."""
+        turns, rest = divmod(lines.tile, self.lanes)
+        last = 0.0 if rest == 0 else self.half_turn if 2 * rest <= self.lanes else self.turn
+        columns = sizes["filter_h"] * ((lines.tile - 1) * sizes["stride_w"] + sizes["filter_w"])
+        tile = self.of(sparse) + (turns * self.turn + last) * len(sparse.values)
+        tile += self.output * lines.tile * sparse.rows
+        tile += self.gathered * lines.size + self.column * columns
+        return tile * sizes["batches"] * sizes["output_h"] * sizes["output_w"] / lines.tile
 
 
 def tile_of(width: int) -> int:

@@ -15,6 +15,7 @@ from tinysim.compiler.variants._sparse import (
     GEOMETRY,
     MOST_GATHERED,
     OUTPUT,
+    ConvolutionCycles,
     Lines,
     as_rows,
     encodings,
@@ -26,9 +27,26 @@ from tinysim.firmware import Target
 LANES, RAISED = 8, 128
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
 CODE = SparseCode(layer_bytes=500, shared_bytes=850)
-#: Cycles a non-zero of a pixel, and an output, on a Cortex-M4 and an M0+: fitted to 3x3 and 1x1
-#: layers of 8x8 to 24x24 pixels with 5 to 50 % of non-zeros, which they meet within 22 %.
-M4, M0PLUS = (6.3, 69.0), (9.7, 164.0)
+#: A Cortex-M4 and an M0+, fitted to windows of 1x1 to 5x5 on 7x7 to 24x24 pixels with 5 to 50 % of
+#: non-zeros, which they meet within 10 %.
+M4 = ConvolutionCycles(
+    {"crs16": (12.5, 0.0), "crs8": (16.4, 0.0), "runs": (19.5, 0.0), "bitmap": (15.7, 1.2)},
+    output=55.0,
+    lanes=LANES,
+    turn=21.4,
+    half_turn=16.3,
+    gathered=2.4,
+    column=72.0,
+)
+M0PLUS = ConvolutionCycles(
+    {"crs16": (21.4, 0.0), "crs8": (26.4, 0.0), "runs": (27.1, 0.0), "bitmap": (29.3, 3.9)},
+    output=102.0,
+    lanes=LANES,
+    turn=39.1,
+    half_turn=26.1,
+    gathered=1.5,
+    column=96.0,
+)
 
 
 class Conv2DSparse(Variant):
@@ -50,9 +68,7 @@ class Conv2DSparse(Variant):
         weights = in_lines(call.constants[0], lines)
         if lines.size > MOST_GATHERED or not is_divided(weights.shape[1], lines.taps):
             return
-        by_product, by_output = M4 if target.has_dsp else M0PLUS
-        pixels = p["batches"] * p["output_h"] * p["output_w"]
-        cycles = pixels * (by_product * np.count_nonzero(weights) + by_output * p["output_c"])
+        cycles = M4 if target.has_dsp else M0PLUS
         for coded, sparse, channels in encodings(call, weights, RAISED):
             tuned = replace(
                 call,
@@ -73,7 +89,7 @@ class Conv2DSparse(Variant):
                 overlaps=overlaps(call, lines.tile),
             )
             name = f"conv_2d_sparse_s8_{sparse.encoding}"
-            yield Candidate(name, tuned, cycles, sparse=CODE)
+            yield Candidate(name, tuned, cycles.of_tiles(sparse, p, lines), sparse=CODE)
 
 
 def in_lines(filters: Array, lines: Lines) -> Array:

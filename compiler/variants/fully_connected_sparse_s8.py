@@ -7,16 +7,21 @@ from dataclasses import replace
 
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.variants import Candidate, SparseCode, Variant
-from tinysim.compiler.variants._sparse import OUTPUT, encodings
+from tinysim.compiler.variants._sparse import OUTPUT, Cycles, encodings
 from tinysim.firmware import Target
 
 #: With readers of two encodings; by the linker's map, of M0+ and M4.
 CODE = SparseCode(layer_bytes=250, shared_bytes=250)
-#: Cycles a stored value and a weight, and an output's, on a Cortex-M4 and an M0+: fitted to layers
-#: of 2,048 to 38,400 weights with 5 to 50 % of non-zeros, which they meet within 12 %.
-M4 = {"crs16": (10.0, 0.0), "crs8": (11.0, 0.0), "runs": (12.9, 0.4), "bitmap": (11.3, 1.0)}
-M0PLUS = {"crs16": (14.0, 0.0), "crs8": (17.0, 0.0), "runs": (15.5, 0.4), "bitmap": (21.2, 2.7)}
-M4_OUTPUT, M0PLUS_OUTPUT = 80.0, 170.0
+#: A Cortex-M4 and an M0+, fitted to layers of 2,048 to 38,400 weights with 5 to 50 % of non-zeros,
+#: which they meet within 12 %.
+M4 = Cycles(
+    {"crs16": (10.0, 0.0), "crs8": (11.0, 0.0), "runs": (12.9, 0.4), "bitmap": (11.3, 1.0)},
+    output=80.0,
+)
+M0PLUS = Cycles(
+    {"crs16": (14.0, 0.0), "crs8": (17.0, 0.0), "runs": (15.5, 0.4), "bitmap": (21.2, 2.7)},
+    output=170.0,
+)
 
 
 class FullyConnectedSparse(Variant):
@@ -31,7 +36,7 @@ class FullyConnectedSparse(Variant):
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
         """Yield one an encoding."""
         sizes = {key: call.params[key] for key in ("batches", "in_features", "out_features")}
-        by_encoding, by_output = (M4, M4_OUTPUT) if target.has_dsp else (M0PLUS, M0PLUS_OUTPUT)
+        cycles = M4 if target.has_dsp else M0PLUS
         for coded, sparse, channels in encodings(call, call.constants[0]):
             tuned = replace(
                 call,
@@ -40,7 +45,5 @@ class FullyConnectedSparse(Variant):
                 constants=(sparse.codes, sparse.values, sparse.counts, channels),
             )
             name = f"fully_connected_sparse_s8_{sparse.encoding}"
-            by_value, by_weight = by_encoding[sparse.encoding]
-            weights = sparse.rows * sparse.length
-            row = by_value * len(sparse.values) + by_weight * weights + by_output * sparse.rows
-            yield Candidate(name, tuned, sizes["batches"] * row, sparse=CODE)
+            batches = int(sizes["batches"])
+            yield Candidate(name, tuned, batches * cycles.of_rows(sparse), sparse=CODE)
