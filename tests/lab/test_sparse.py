@@ -27,6 +27,8 @@ from tinysim.lab.stages import Context, sparse
 from tinysim.lab.state import State
 
 BOARD = "rpi_pico"
+#: How ``balanced`` stores the model below.
+CHOSEN = "crs16"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,8 @@ def test_sums(model: Path, comparison: Comparison) -> None:
     assert layer.weights == 24 * 9 * 16
     assert 0 < layer.density == layer.non_zeros / layer.weights < 0.2
     assert set(layer.constant_bytes) == set(layer.cycles) == {DENSE, *ENCODINGS}
-    assert layer.chosen == "runs" == min(layer.constant_bytes, key=layer.constant_bytes.__getitem__)
+    # `runs` would take 483 bytes less, and 6 % more cycles: too many for `balanced`.
+    assert layer.chosen == CHOSEN == min(layer.cycles, key=layer.cycles.__getitem__)
     for way, cost in comparison.whole.items():
         # The only layer's arrays are all the weights that the image has, and begin at words.
         assert 0 <= cost.weights_bytes - layer.constant_bytes[way] < 16
@@ -69,7 +72,7 @@ def test_it_is_what_a_run_says(model: Path, comparison: Comparison) -> None:
         assert (cost.flash_bytes, cost.cycles) == (profile.used_bytes("flash"), profile.cycles)
         assert cost.weights_bytes == profile.used_bytes("flash", "weights")
         assert cost.ram_bytes == profile.used_bytes("ram")
-    assert comparison.auto == comparison.whole["runs"]
+    assert comparison.auto == comparison.whole[CHOSEN]
 
 
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
@@ -163,7 +166,7 @@ def test_the_command_says_what_to_prune_to(model: Path) -> None:
     assert all(f"| {heading} |" in headings for heading in WON)
     assert f"| {DENSE} |" in dense
     for line, way in zip(encoded, ENCODINGS, strict=False):
-        assert f"| {way}{', chosen' if way == 'runs' else ''} |" in line
+        assert f"| {way}{', chosen' if way == CHOSEN else ''} |" in line
         assert line.count(" % |") == 2
 
 
@@ -199,8 +202,9 @@ def test_floats(tmp_path: Path) -> None:
     model = float_model(tmp_path)
     found = compare(read_model(model), model.name, BOARD)
     (layer,) = found.layers
-    assert layer.chosen == "runs"
-    assert found.auto == found.whole["runs"]
+    # Next to products without an FPU, reading is cheap: `crs16` would bring 0.1 % for 349 bytes.
+    assert layer.chosen == "crs8"
+    assert found.auto == found.whole["crs8"]
     for way in ENCODINGS:
         assert layer.cycles[way] < layer.cycles[DENSE]
         assert found.whole[way].flash_bytes < found.whole[DENSE].flash_bytes
