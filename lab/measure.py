@@ -173,7 +173,7 @@ def measure(
     """
     model = None if state.keras is None else load_model(state.keras)
     on_progress(0.0, "converting")
-    path = state.tflite or _converted(model, folder)
+    path = state.tflite or converted(state.keras, folder)
     content = path.read_bytes()
     on_progress(0.1, "accuracy")
     is_float = state.tflite is None  # Keras has the same numbers, and takes samples in batches
@@ -274,14 +274,14 @@ def _scored(predicted: NDArray[np.int64], dataset: Dataset) -> _Scores:
     )
 
 
-def _converted(model: keras.Model | None, folder: Path) -> Path:
-    """Write the model as floats, for the device."""
-    if model is None:
+def converted(path: Path | None, folder: Path) -> Path:
+    """Write a Keras model as floats, for the device."""
+    if path is None:
         raise RecipeError(
             "has neither a Keras model nor a .tflite", where=str(folder), fix="report the stage"
         )
     with written_whole(folder / CONVERTED) as part:
-        part.write_bytes(convert(model, "float32"))
+        part.write_bytes(convert(load_model(path), "float32"))
     return folder / CONVERTED
 
 

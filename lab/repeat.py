@@ -124,7 +124,7 @@ class _Repeat:
             dataset=self.dataset,
             folder=folder,
             seed=self.seed,
-            boards=self.recipe.boards,
+            boards=self.recipe.boards_of(place),
             on_progress=self.clock.tell,
             earlier=self.needed(place),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tinysim.api import run as run_model
 from tinysim.compiler.toolchain import OPTIMIZE_FLAGS
 from tinysim.compiler.variants import SPARSE
-from tinysim.errors import RecipeError
+from tinysim.lab.measure import converted
 from tinysim.lab.stages import Context
 from tinysim.lab.state import State
 
@@ -38,17 +38,12 @@ class Settings:
 
 def run(settings: Settings, context: Context, before: State) -> State:
     """Record the choice, and say what it saves on each board."""
-    if before.tflite is None:
-        raise RecipeError(
-            "there is no converted model: encodings are of its weights",
-            where="stage sparse",
-            fix="convert or quantize before",
-        )
+    path = before.tflite or converted(before.keras, context.folder)
     notes = {}
     for done, board in enumerate(context.boards):
         context.on_progress(done / len(context.boards), board)
         kept, left_out = (
-            run_model(before.tflite, board, optimize=settings.optimize, sparse=sparse)
+            run_model(path, board, optimize=settings.optimize, sparse=sparse)
             for sparse in ("never", settings.sparse)
         )
         layers = sum(layer.kernel.endswith(_KERNELS) for layer in left_out.layers)

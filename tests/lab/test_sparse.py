@@ -19,7 +19,9 @@ from tinysim.compiler.readers import read_model
 from tinysim.compiler.reference import Reference
 from tinysim.compiler.sparse import ENCODINGS
 from tinysim.errors import InternalError, RecipeError
+from tinysim.lab import zoo
 from tinysim.lab.data import Dataset
+from tinysim.lab.model_files import save_model
 from tinysim.lab.report.sparse_table import WON, image_table, layer_table
 from tinysim.lab.sparse import Comparison, Curve, break_even, compare
 from tinysim.lab.sparse_bench import DENSE, Cost, Shape
@@ -224,9 +226,18 @@ def test_the_stage_records_the_choice(model: Path, tmp_path: Path) -> None:
     assert note.startswith("1 of 1 layers, ")
 
 
-def test_the_stage_wants_a_converted_model(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="converted"):
-        sparse.run(sparse.Settings(), context(tmp_path, BOARD), State(tmp_path / "m.keras"))
+def test_the_stage_takes_floats_that_are_not_converted(tmp_path: Path) -> None:
+    model = zoo.build("lenet", (12, 12, 1), 3, alpha=0.25)
+    for variable in model.trainable_variables:
+        kept = np.random.default_rng(0).random(variable.shape) < 0.05
+        variable.assign(variable * kept)
+    before = State(save_model(model, tmp_path / "model.keras"))
+    after = sparse.run(sparse.Settings(), context(tmp_path, BOARD), before)
+    assert (after.keras, after.tflite) == (before.keras, None)
+    assert after.choices == {"sparse": "auto", "optimize": "balanced"}
+    assert after.notes[f"sparse on {BOARD}"].startswith("3 of ")
+    with pytest.raises(RecipeError, match="neither a Keras model nor"):
+        sparse.run(sparse.Settings(), context(tmp_path, BOARD), State(None))
 
 
 @pytest.mark.parametrize(
