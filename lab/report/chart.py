@@ -177,10 +177,12 @@ def _y_ticks(y: Axis) -> Iterator[str]:
 
 
 def _limits(chart: Chart, y: Axis) -> Iterator[str]:
-    for limit in chart.limits:
+    places = ((_WIDTH - _RIGHT - 4, "end"), (_LEFT + 4, "start"))  # two may lie close together
+    for i, limit in enumerate(chart.limits):
         top = y.at(limit.y)
+        left, anchor = places[i % 2]
         yield f'<path class="limit" d="M{_LEFT} {top}H{_WIDTH - _RIGHT}"/>'
-        yield _text(_WIDTH - _RIGHT - 4, top - 5, limit.name, "end")
+        yield _text(left, top - 5, limit.name, anchor)
 
 
 def _legend(chart: Chart) -> Iterator[str]:
