@@ -183,6 +183,8 @@ def _chart(
         f"over {axis.partition(' [')[0]}" if axis else "after each stage"
     )
     is_log = bool(axis) and is_cost
+    if is_log:
+        series = [replace(one, points=tuple(map(_above_zero, one.points))) for one in series]
     return Chart(
         title=title,
         description=f"{label}. {said}.",
@@ -193,6 +195,11 @@ def _chart(
         is_log_x=axis.startswith("parameters"),
         is_log_y=is_log,
     )
+
+
+def _above_zero(point: Point) -> Point:
+    """Return a point whose band has a place on a logarithmic axis, however wide it is."""
+    return replace(point, low=None if point.low is None else max(point.low, point.y / 10))
 
 
 def _near(series: Sequence[Series], limits: Sequence[Limit]) -> tuple[Limit, ...]:

@@ -176,6 +176,14 @@ def test_charts_over_what_each_recipe_goes_through() -> None:
     assert [one.text for one in changed[:2]] == ["q: 6, 0", "q: 50, 0"]
 
 
+def test_what_scatters_more_than_its_mean_can_be_drawn() -> None:
+    rows = [
+        replace(row(repeat, "p 0.5", 9, cycles), group="p", values={"remaining": "0.5"})
+        for repeat, cycles in enumerate((100, 100, 100_000_000))
+    ]
+    assert "Latency over parameters" in charts(rows, ["nano33ble"])["latency.svg"]
+
+
 def test_what_was_published_stands_beside_ours() -> None:
     told = (
         Published("model", "nano33ble", "latency", 0.02, "a paper"),
