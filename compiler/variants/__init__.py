@@ -8,6 +8,7 @@ files itself under the kernel that it replaces.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +28,14 @@ WORTHWHILE_SHARE, PORTABLE_SLOWDOWN = 0.005, 5.0
 TUNED_CODE_BYTES = 1000
 
 
-#: What becomes of weights that are zero: left out where that saves flash and ``--optimize`` is not
-#: ``speed``, never, or wherever there are enough of them for an encoding.
+#: What becomes of weights that are zero: left out where that saves what ``--optimize`` is after,
+#: never, or wherever there are enough of them for an encoding.
 SPARSE = ("auto", "never", "always")
 #: Share of a layer's constants that ``auto`` wants to save: more than what quantization alone would
 #: bring, which leaves up to 31 % of zeros (MLPerf Tiny's AD) in layers that nobody pruned.
 SPARSE_SAVES = 0.25
+#: Share of a layer's cycles that ``speed`` wants to be left: estimates are off by up to a fifth.
+SPARSE_FASTER = 0.8
 
 #: Flash for constants that ``balanced`` does not count: padding of small layers.
 SLACK_BYTES = 256
@@ -176,13 +179,14 @@ def _ruled(
     What keeps zeros competes first. Then, with ``auto``, the leanest encoding without zeros takes
     its place where it saves ``SPARSE_SAVES`` of a layer's constants and more than the layer's code;
     and only if all that it saves in the model is more than the code that layers share. For
-    ``balanced`` a cycle counts like the flash that it is worth.
+    ``balanced`` a cycle counts like the flash that it is worth; ``speed`` takes the fastest one
+    where that is faster for sure.
     """
     ruled = [
         [(found, choose(found, optimize)) for found in parts]
         for parts in _offers(calls, target, optimize)
     ]
-    if sparse == "never" or (sparse == "auto" and optimize == "speed"):
+    if sparse == "never":
         return ruled
     encoded = {
         (node, part): found
@@ -190,6 +194,15 @@ def _ruled(
         for part, call in enumerate(parts)
         if (found := [one for one in candidates(call, target) if one.sparse])
     }
+    if (sparse, optimize) == ("auto", "speed"):
+        for (node, part), found in encoded.items():
+            offered, dense = ruled[node][part]
+            lean = [one for one in found if one.constant_bytes < dense.constant_bytes]
+            best = min(lean, key=lambda one: one.cycles or math.inf, default=dense)
+            longer = SPARSE_FASTER * (dense.cycles or math.inf)  # the portable kernel is slower
+            if (best.cycles or math.inf) < longer:
+                ruled[node][part] = (offered, best)
+        return ruled
     price = _bytes_a_cycle(ruled, encoded) if optimize == "balanced" else 0.0
     saved: Counter[SparseCode] = Counter()
     leaner: dict[tuple[int, int], tuple[Candidate, SparseCode]] = {}

@@ -32,8 +32,6 @@ class Settings:
             raise ValueError(f"sparse is {' or '.join(SPARSE)}, not {self.sparse!r}")
         if self.optimize not in OPTIMIZE_FLAGS:
             raise ValueError(f"optimize is {' or '.join(OPTIMIZE_FLAGS)}, not {self.optimize!r}")
-        if self.sparse == "auto" and self.optimize == "speed":
-            raise ValueError("sparse = 'auto' changes nothing with optimize = 'speed'")
 
 
 def run(settings: Settings, context: Context, before: State) -> State:

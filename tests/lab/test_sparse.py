@@ -240,9 +240,7 @@ def test_the_stage_takes_floats_that_are_not_converted(tmp_path: Path) -> None:
         sparse.run(sparse.Settings(), context(tmp_path, BOARD), State(None))
 
 
-@pytest.mark.parametrize(
-    "settings", [{"sparse": "yes"}, {"optimize": "all"}, {"optimize": "speed"}]
-)
+@pytest.mark.parametrize("settings", [{"sparse": "yes"}, {"optimize": "all"}])
 def test_settings_that_make_no_sense(settings: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"sparse|optimize"):
         sparse.Settings(**settings)

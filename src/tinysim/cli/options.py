@@ -25,7 +25,7 @@ PatchesOption = Annotated[
     bool, typer.Option("--patches", help="Run the first layers in bands: less RAM, more cycles.")
 ]
 SparseOption = Annotated[
-    str, typer.Option(help="Leave out weights that are zero: auto (not for speed), never, always.")
+    str, typer.Option(help="Leave out weights that are zero: auto, never, always.")
 ]
 TuneOption = Annotated[
     bool,
