@@ -170,8 +170,9 @@ def test_more_weights_than_any_board_has_room_for_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compiler, "MOST_WEIGHT_BYTES", 1000)
+    board = load_board("generic_m4")
     with pytest.raises(ModelError, match="B of weights, and at most 1,000 B are compiled; prune"):
-        tinysim.run(DEMO_MODEL, "generic_m4")
+        compile_graph(read_model(DEMO_MODEL), "demo", board, load_core(board.core).target)
 
 
 def test_model_too_large_for_ram_runs_and_says_by_how_much() -> None:
