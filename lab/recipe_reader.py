@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from tinysim import toml_lines
-from tinysim.boards import board_names
+from tinysim.boards import board_names, load_board
 from tinysim.budget.choices import CHOICES, read_choices
 from tinysim.budget.units import read_unit
 from tinysim.lab import data, stages, zoo
@@ -237,6 +237,14 @@ class Reader:
             stage, board, source = (self.value(table, key, path, str, "") for key in PUBLISHED_KEYS)
             if not source:
                 self.problems.add(path, "has no source")
+            (place,) = self.resolved([board])
+            if board and place not in self.board_names:
+                known = near(board, self.board_names)
+                self.problems.add((*path, "board"), f"the recipe has no board {board}, {known}")
+            elif board and stage in names:
+                board = load_board(place).name
+            if not set(QUANTITIES) & set(table):
+                self.problems.add(path, f"has nothing to compare, {near('', QUANTITIES)}")
             if stage not in names and mode == "full":
                 self.problems.add((*path, "stage"), f"no stage {stage!r}, {near(stage, names)}")
             for quantity in [one for one in QUANTITIES if one in table]:

@@ -102,7 +102,11 @@ class Lines:
 
 @dataclass(frozen=True)
 class Cycles:
-    """What a kernel takes of a core, fitted to simulations."""
+    """What a kernel takes of a core, fitted to simulations.
+
+    Of other cores than an M4 and an M0+ nobody has fitted any: they take those of the one whose
+    code they run.
+    """
 
     #: By encoding: a stored value and a weight, that are read.
     read: Mapping[str, tuple[float, float]]

@@ -201,6 +201,16 @@ def test_the_user_brings_other_samples(tmp_path: Path) -> None:
     assert (samples.name, samples.test) == (str(tmp_path / "mine.npz"), 5)
 
 
+def test_published_values_are_of_the_recipe_s_boards(tmp_path: Path) -> None:
+    text = EACH.replace('board = "nano33ble"\nlatency', 'board = "rpi_pico"\nlatency')
+    assert problems(tmp_path, text.replace('energy = "3 mJ"', "")) == [
+        "32: published[1].board: the recipe has no board rpi_pico, known: nano33ble"
+    ]
+    text = EACH.replace('latency = "2 ms"', "").replace('energy = "3 mJ"', "")
+    (line,) = problems(tmp_path, text)
+    assert line.startswith("30: published[1]: has nothing to compare, known: parameters")
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     text = """\
 nmae = "x"
