@@ -7,6 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
+#: Share of the past that averages of normalizations keep at a step. Keras's 0.99 wants hundreds of
+#: steps, which training between steps of pruning does not have; PyTorch, as Deutel et al., has 0.9.
+NORM_MOMENTUM = 0.9
+
 
 def scaled_width(width: int, alpha: float, multiple: int = 1) -> int:
     """Return a number of channels times a factor, down to a multiple of something, never none."""
@@ -67,7 +71,7 @@ def depthwise(
 
 def normalized(x: Any, name: str, activation: str | None) -> Any:
     """Normalize what layer ``name`` has computed, then activate it."""
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
     return x if activation is None else activated(x, activation, f"{name}_{activation}")
 
 
