@@ -165,8 +165,8 @@ static TS_SPARSE_SHARED void ts_conv_2d_sparse_f32_store(const ts_float_bits *su
 /**
  * @brief `output[n,y,x,o] = clamp(sum filter[o,i,j,c] * input[n,y',x',c] + bias[o])`.
  *
- * Here y' = y * stride_h - pad_top + i * dilation_h and x' = x * stride_w - pad_left + j. Products
- * are added in the order of the filter, the bias last.
+ * Here y' = y * stride_h - pad_top + i * dilation_h and x' = x * stride_w - pad_left + j. With an FPU
+ * products are added in the order of the filter, the bias last; without, in blocks (block_f32.h).
  *
  * @param params sizes and ranges, a literal at the call so that the compiler specialises
  * @param[in] input float32 `[N, H, W, C]`
@@ -193,11 +193,15 @@ ts_conv_2d_sparse_f32(const ts_conv_2d_sparse_f32_params *params, const float *i
     const int32_t width = (params->tile - 1) * params->stride_w + params->filter_w;
     const int32_t row_tiles = params->output_w / params->tile;
     const int32_t image_tiles = params->output_h * row_tiles;
-    ts_sparse_entry *const list = (ts_sparse_entry *)(void *)scratch;
+    ts_block_entry *const list = (ts_block_entry *)(void *)scratch;
     ts_float_bits *const gathered = (ts_float_bits *)(void *)(list + params->list_length);
     uint16_t *const offsets =
         (uint16_t *)(void *)(gathered + params->filter_h * row_size + TS_SPARSE_LANES);
     ts_conv_2d_sparse_f32_offsets(&lines, params->filter_h, params->filter_w, offsets);
+    /* Of several lines the last places may be of no column: they must not be the largest. */
+    for (int32_t i = 0; TS_SPARSE_HAS_BLOCKS && i < params->filter_h * row_size; i++) {
+        gathered[i].bits = 0;
+    }
     for (int32_t turn = 0; turn < params->batches * image_tiles; turn++) {
         const int32_t place = params->is_backward ? params->batches * image_tiles - 1 - turn : turn;
         const ts_float_bits *image =
@@ -215,15 +219,17 @@ ts_conv_2d_sparse_f32(const ts_conv_2d_sparse_f32_params *params, const float *i
             }
             ts_conv_2d_sparse_f32_gather(&lines, from, inside, width, gathered + i * row_size);
         }
+        const int32_t top = ts_sparse_fix_inputs_f32(gathered, params->filter_h * row_size);
         ts_sparse rest = {codes, values};
         for (int32_t o = 0; o < params->output_c; o++) {
-            const ts_sparse_entry *const end = ts_sparse_entries_f32(
+            const ts_block_entry *const end = ts_sparse_entries_f32(
                 params->encoding, &rest, counts[o * params->count_step], offsets, list);
+            const int32_t exponent = ts_sparse_fix_list_f32(list, end, top);
             for (int32_t first = 0; first < params->tile; first += TS_SPARSE_LANES) {
                 const int32_t left = params->tile - first;
                 const int32_t lanes = left < TS_SPARSE_LANES ? left : TS_SPARSE_LANES;
                 ts_float_bits sums[TS_SPARSE_LANES];
-                ts_sparse_sums_f32(list, end, gathered + first, lanes, bias[o], sums);
+                ts_sparse_sums_f32(list, end, gathered + first, lanes, bias[o], exponent, sums);
                 ts_conv_2d_sparse_f32_store(
                     sums, lanes, &range,
                     outputs + (place * params->tile + first) * params->output_c + o,

@@ -2,20 +2,24 @@
  * @file
  * @brief float32 weights without their zeros: how they are multiplied.
  *
- * Products are added in the order of the row. What is left out would add 0 to sums that are never
- * -0, and so nothing, as long as inputs are finite.
+ * Products are added in the order of the row, unless they are of blocks (block_f32.h). What is left
+ * out would add 0 to sums that are never -0, and so nothing, as long as inputs are finite.
  */
 #ifndef TS_SPARSE_F32_H
 #define TS_SPARSE_F32_H
 
 #include <stdint.h>
 
+#include "block_f32.h"
 #include "float.h"
 #include "product_f32.h"
 #include "sparse.h"
 
-/** Outputs that are summed up at a time, at most. */
+/** Outputs that are summed up at a time, at most; even. */
 #define TS_SPARSE_LANES 16
+
+/** In place of an exponent: numbers are floats. */
+#define TS_SPARSE_FLOATS INT32_MIN
 
 /** A sum of products. */
 typedef struct {
@@ -23,15 +27,9 @@ typedef struct {
     float sum;
 } ts_sparse_sum_f32;
 
-/** A non-zero of a list. */
-typedef struct {
-    uint32_t offset; /**< bytes from the first of the inputs to its own */
-    float value;
-} ts_sparse_entry;
-
 /** A list that grows. */
 typedef struct {
-    ts_sparse_entry *next;
+    ts_block_entry *next;
     const uint16_t *offsets; /**< where the input of a position lies */
 } ts_sparse_entries;
 
@@ -48,9 +46,10 @@ static inline __attribute__((always_inline)) void ts_sparse_list_f32(void *sink,
                                                                      const void *value)
 {
     ts_sparse_entries *const to = sink;
-    *to->next++ = (ts_sparse_entry){
+    const ts_float_bits number = {.value = *(const float *)value};
+    *to->next++ = (ts_block_entry){
         (uint32_t)sizeof(float) * to->offsets[position],
-        *(const float *)value,
+        (int32_t)number.bits,
     };
 }
 
@@ -62,8 +61,8 @@ static inline __attribute__((always_inline)) void ts_sparse_list_f32(void *sink,
         ts_sparse_##name(rest, count, sizeof(float), ts_sparse_add_f32, &to);                      \
         return to.sum;                                                                             \
     }                                                                                              \
-    static TS_SPARSE_SHARED ts_sparse_entry *ts_sparse_##name##_list_f32(                          \
-        ts_sparse *rest, int32_t count, const uint16_t *offsets, ts_sparse_entry *list)            \
+    static TS_SPARSE_SHARED ts_block_entry *ts_sparse_##name##_list_f32(                          \
+        ts_sparse *rest, int32_t count, const uint16_t *offsets, ts_block_entry *list)            \
     {                                                                                              \
         ts_sparse_entries to = {list, offsets};                                                    \
         ts_sparse_##name(rest, count, sizeof(float), ts_sparse_list_f32, &to);                     \
@@ -100,9 +99,9 @@ ts_sparse_dot_f32(int32_t encoding, ts_sparse *rest, int32_t count, const float 
  * @param[out] list has room for the row
  * @return behind the last
  */
-static inline __attribute__((always_inline)) ts_sparse_entry *
+static inline __attribute__((always_inline)) ts_block_entry *
 ts_sparse_entries_f32(int32_t encoding, ts_sparse *rest, int32_t count, const uint16_t *offsets,
-                      ts_sparse_entry *list)
+                      ts_block_entry *list)
 {
     return encoding == TS_SPARSE_CRS16  ? ts_sparse_crs16_list_f32(rest, count, offsets, list)
            : encoding == TS_SPARSE_CRS8 ? ts_sparse_crs8_list_f32(rest, count, offsets, list)
@@ -153,14 +152,16 @@ ts_sparse_entries_f32(int32_t encoding, ts_sparse *rest, int32_t count, const ui
  *            TS_SPARSE_LANES, whatever is in them
  * @param lanes windows that are wanted, [1, TS_SPARSE_LANES]
  * @param bias is added last
+ * @param exponent TS_SPARSE_FLOATS here; see ts_sparse_fix_list_f32()
  * @param[out] sums float32 `[TS_SPARSE_LANES]`
  */
-static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
-                                                const ts_sparse_entry *end,
+static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_block_entry *list,
+                                                const ts_block_entry *end,
                                                 const ts_float_bits *windows, int32_t lanes,
-                                                float bias, ts_float_bits *sums)
+                                                float bias, int32_t exponent, ts_float_bits *sums)
 {
     uint32_t place = 0;
+    (void)exponent;
     __asm__ volatile(TS_SPARSE_CLEAR_EIGHT(0, 1, 2, 3, 4, 5, 6, 7)
                      TS_SPARSE_CLEAR_EIGHT(8, 9, 10, 11, 12, 13, 14, 15)
                      "cmp.w %[list], %[end]\n\t"
@@ -188,22 +189,110 @@ static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
                        "s22", "s23", "s31", "cc", "memory");
 }
 
+#define TS_SPARSE_HAS_BLOCKS 0
+
+/** Inputs stay floats. */
+static inline int32_t ts_sparse_fix_inputs_f32(ts_float_bits *inputs, int32_t count)
+{
+    (void)inputs, (void)count;
+    return TS_SPARSE_FLOATS;
+}
+
+/** Values stay floats. */
+static inline int32_t ts_sparse_fix_list_f32(ts_block_entry *list, const ts_block_entry *end,
+                                             int32_t top)
+{
+    (void)list, (void)end;
+    return top;
+}
+
 #else
 
-/** The same; every product takes calls. */
-static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_sparse_entry *list,
-                                                const ts_sparse_entry *end,
-                                                const ts_float_bits *windows, int32_t lanes,
-                                                float bias, ts_float_bits *sums)
+/** 1: sums are of blocks, unless inputs are infinite or no numbers; 0: never. */
+#define TS_SPARSE_HAS_BLOCKS 1
+
+/**
+ * @brief Turn inputs into fixed point, unless some is infinite or no number (see block_f32.h).
+ * @param[in,out] inputs floats; then words as of ts_block_fixed(), of one exponent, and a zero more
+ * @param count > 0; there is room for another one
+ * @return the exponent, or TS_SPARSE_FLOATS if they are floats still
+ */
+TS_BLOCK_SHARED int32_t ts_sparse_fix_inputs_f32(ts_float_bits *inputs, int32_t count)
 {
-    for (int32_t i = 0; i < lanes; i++) {
-        const uint8_t *const inputs = (const uint8_t *)(windows + i);
+    ts_float_bits *const end = inputs + count;
+    uint32_t largest = 0;
+    end->bits = 0; /* a last odd window is computed with one beside it */
+    for (const ts_float_bits *input = inputs; input != end; input++) {
+        const uint32_t size = input->bits << 1;
+        largest = size > largest ? size : largest;
+    }
+    const int32_t top = (int32_t)(largest >> 24);
+    if (top == 255) {
+        return TS_SPARSE_FLOATS;
+    }
+    for (; inputs != end; inputs++) {
+        const int32_t is_small = inputs->bits << 1 >> 24 == 0;
+        inputs->bits = is_small ? 0 : (uint32_t)ts_block_fixed((int32_t)inputs->bits, top);
+    }
+    return top;
+}
+
+/**
+ * @brief Turn the values of a list into fixed point, if inputs are.
+ * @param[in,out] list finite floats; then words of one exponent
+ * @param[in] end behind the last
+ * @param top what ts_sparse_fix_inputs_f32() has returned
+ * @return the exponent of sums of products, or TS_SPARSE_FLOATS
+ */
+TS_BLOCK_SHARED int32_t ts_sparse_fix_list_f32(ts_block_entry *list, const ts_block_entry *end,
+                                               int32_t top)
+{
+    if (top == TS_SPARSE_FLOATS) {
+        return top;
+    }
+    uint32_t largest = 0;
+    for (const ts_block_entry *entry = list; entry != end; entry++) {
+        const uint32_t size = (uint32_t)entry->number << 1;
+        largest = size > largest ? size : largest;
+    }
+    const int32_t own = (int32_t)(largest >> 24);
+    for (; list != end; list++) {
+        const int32_t is_small = (uint32_t)list->number << 1 >> 24 == 0;
+        list->number = is_small ? 0 : ts_block_fixed(list->number, own);
+    }
+    return top + own - 2 * (127 + 23) + 12;
+}
+
+/** The same as with an FPU, but that sums begin with the bias, and are of blocks where they may. */
+static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_block_entry *list,
+                                                const ts_block_entry *end,
+                                                const ts_float_bits *windows, int32_t lanes,
+                                                float bias, int32_t exponent, ts_float_bits *sums)
+{
+    for (int32_t i = 0; exponent == TS_SPARSE_FLOATS && i < lanes; i++) {
         float sum = 0.0F;
-        for (const ts_sparse_entry *entry = list; entry != end; entry++) {
-            const void *const input = inputs + entry->offset;
-            sum = ts_add_product_f32(sum, entry->value, *(const float *)input);
+        for (const ts_block_entry *entry = list; entry != end; entry++) {
+            const ts_float_bits weight = {.bits = (uint32_t)entry->number};
+            const float input = windows[entry->offset / sizeof *windows + (uint32_t)i].value;
+            sum = ts_add_product_f32(sum, weight.value, input);
         }
         sums[i].value = sum + bias;
+    }
+    for (int32_t i = 0; exponent != TS_SPARSE_FLOATS && i < lanes; i += 2) {
+        float first = bias;
+        float second = bias;
+        for (const ts_block_entry *entry = list; entry != end;) {
+            const ts_block_entry *const next =
+                end - entry < TS_BLOCK_LENGTH ? end : entry + TS_BLOCK_LENGTH;
+            /* Windows side by side are what outputs side by side are there: two of a list. */
+            ts_block_sums found = {{2, 0}, {0, 0}};
+            ts_block_sum(entry, next, (const int32_t *)(const void *)(windows + i), &found);
+            first = ts_block_add(first, found.high[0], found.middle[0], exponent);
+            second = ts_block_add(second, found.high[1], found.middle[1], exponent);
+            entry = next;
+        }
+        sums[i].value = first;
+        sums[i + 1].value = second;
     }
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from numpy.typing import NDArray
 
 from tinysim import __version__
-from tinysim.agreement import check_outputs
+from tinysim.agreement import check_outputs, nudged
 from tinysim.boards import Board, load_board, without_banks
 from tinysim.compiler import Choices, Compilation, compile_model
 from tinysim.compiler.passes.rounding import with_rounding
@@ -159,8 +161,17 @@ def run_each(
     for arrays in ready:
         execution = session.infer(arrays)
         on_stage("checking")
-        check = check_outputs(reference.infer(arrays), execution.outputs)
+        before = copy(reference)  # its states, too
+        check = check_outputs(
+            reference.infer(arrays), execution.outputs, partial(_nearby, before, arrays)
+        )
         yield _profile(firmware, description, core, arrays, execution, check, tuning)
+
+
+def _nearby(reference: Reference, arrays: Arrays) -> Iterator[Arrays]:
+    """Yield outputs of inputs that differ in their last digits."""
+    for seed in range(3):
+        yield copy(reference).infer(nudged(arrays, seed))
 
 
 def run_firmware(

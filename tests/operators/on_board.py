@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from tests.operators.harness import Case
 from tinysim.boards import load_board
 from tinysim.compiler import Choices, compile_graph
-from tinysim.compiler.graph import Graph, Tensor
+from tinysim.compiler.graph import Array, Graph, Tensor
 from tinysim.compiler.ops import KernelCall
 from tinysim.compiler.passes import run_passes
 from tinysim.compiler.readers import read_model
@@ -24,11 +24,17 @@ from tinysim.simulator import Session
 from tinysim.simulator.cores import load_core
 
 
-def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, int]:
+def assert_on_board(
+    cases: Sequence[Case],
+    board: str,
+    name: str,
+    right: Callable[[Case], list[list[Array]]] | None = None,
+) -> dict[int, int]:
     """Compute models of one operator by the candidate ``name``; outputs equal the reference's.
 
-    Cases that the candidate is not for are left out; the cycles of the others are returned, by
-    index of the case. A test must see to it that some are left.
+    ``right`` gives outputs by step in its stead. Cases that the candidate is not for are left out;
+    the cycles of the others are returned, by index of the case. A test must see to it that some are
+    left.
     """
     if shutil.which("arm-none-eabi-gcc") is None:
         pytest.skip("no cross compiler on this host: tuned kernels cannot be built")
@@ -48,11 +54,12 @@ def assert_on_board(cases: Sequence[Case], board: str, name: str) -> dict[int, i
     compiled = compile_graph(graph, "cases", description, core.target, choices)
     session = Session(compiled.firmware, description, core)
     reference = Reference(compiled.graph)
+    wanted = [right(case) for _, case, _ in taken] if right else []
     cycles = {}
     for step in range(min(len(case.steps) for _, case, _ in taken)):
         inputs = tuple(values for _, case, _ in taken for values in case.steps[step])
         execution = session.infer(inputs)
-        expected = reference.infer(inputs)
+        expected = [outputs[step][0] for outputs in wanted] or reference.infer(inputs)
         assert execution.arena_written_bytes <= compiled.firmware.arena_bytes
         for (index, _, _), ours, theirs, layer in zip(
             taken, execution.outputs, expected, execution.layers, strict=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import tflite_models as models
+from tests.operators.blocks import assert_near
 from tests.operators.harness import Case, assert_equal, in_arena, native, reference
 from tests.operators.on_board import assert_on_board, portable_call, read
 from tests.operators.weights import (
@@ -100,12 +102,22 @@ def test_equals_the_reference_natively(layer: str, dtype: str, encoding: str) ->
         graph = read(case.model)
         target = load_core("cortex_m0plus").target
         taken += any(one.name == name for one in candidates(portable_call(graph), target))
-        expected = reference(graph, case.steps)
-        assert_equal(native(graph, case.steps, name), expected, 0, f"{name}, our reference")
-        assert_equal(in_arena(graph, case.steps, name), expected, 0, f"{name}, in the arena")
+        found = native(graph, case.steps, name)
+        if name.startswith(
+            "conv_2d_sparse_f32"
+        ):  # in blocks, as this machine's FPU is none of Arm's
+            assert_near(case, found, is_whole=True)
+        else:
+            assert_equal(found, reference(graph, case.steps), 0, f"{name}, our reference")
+        assert_equal(in_arena(graph, case.steps, name), found, 0, f"{name}, in the arena")
 
     check()
     assert taken > 10
+
+
+def by_c(name: str, case: Case) -> list[list[np.ndarray]]:
+    """Return what a kernel computes on this machine."""
+    return native(read(case.model), case.steps, name)
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -119,7 +131,9 @@ def test_equals_the_reference_on_board(board: str, layer: str, dtype: str, encod
     @given(cases=st.lists(LAYERS[layer](dtype), min_size=10, max_size=10))
     def check(cases: list[Case]) -> None:
         nonlocal taken
-        taken += len(assert_on_board(cases, board, name))
+        is_block = name.startswith("conv_2d_sparse_f32") and board == "generic_m0plus"
+        right = partial(by_c, name) if is_block else None
+        taken += len(assert_on_board(cases, board, name, right))
 
     check()
     assert taken > 3
