@@ -56,10 +56,11 @@ typedef struct {
     int32_t rows;           /**< > 0 */
 } ts_block;
 
-/** Sums of products: of high halves, and of high with low ones, for two outputs. */
+/** Sums of products of a block, in the order in which the assembly wants them. */
 typedef struct {
-    int32_t high[2];
-    int32_t middle[2];
+    int32_t outputs;   /**< 0: 1 or 2; what stands for a second one is anything if there is none */
+    int32_t high[2];   /**< 4: of high halves */
+    int32_t middle[2]; /**< 12: of high with low halves, both ways */
 } ts_block_sums;
 
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
@@ -90,12 +91,10 @@ typedef struct {
  * @param[in] entry the first
  * @param[in] end behind the last one
  * @param[in] weights exponents of the outputs
- * @param[in,out] sums `high[0]`: outputs, 1 or 2; then the sums, those of a second output are any
- * if there is none
+ * @param[in,out] sums their number in, sums out
  */
-TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry,
-                                                   const ts_block_entry *end,
-                                                   const int32_t *weights, ts_block_sums *sums)
+TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry, const ts_block_entry *end,
+                                  const int32_t *weights, ts_block_sums *sums)
 {
     register const ts_block_entry *r0 __asm__("r0") = entry;
     register const ts_block_entry *r1 __asm__("r1") = end;
@@ -135,6 +134,7 @@ TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry,
         "bne 5b\n"
         "4:\n\t"
         "mov r0, lr\n\t"
+        "adds r0, #4\n\t"
         "mov r1, r8\n\t"
         "mov r2, r9\n\t"
         "mov r3, r10\n\t"
@@ -148,12 +148,11 @@ TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry,
 #else
 
 /** The same in C: with more registers and longer instructions the compiler does as well. */
-TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry,
-                                                   const ts_block_entry *end,
-                                                   const int32_t *weights, ts_block_sums *sums)
+TS_BLOCK_SHARED void ts_block_sum(const ts_block_entry *entry, const ts_block_entry *end,
+                                  const int32_t *weights, ts_block_sums *sums)
 {
-    const int32_t is_odd = sums->high[0] == 1;
-    ts_block_sums found = {{0, 0}, {0, 0}};
+    const int32_t is_odd = sums->outputs == 1;
+    ts_block_sums found = {sums->outputs, {0, 0}, {0, 0}};
     for (; is_odd && entry != end; entry++) {
         const int32_t high = entry->number >> 16;
         const int32_t word = weights[(entry->offset + 4) / 8];
@@ -216,8 +215,7 @@ static inline uint32_t ts_block_shifted(uint32_t size, int32_t *exponent)
  * @param exponent any
  * @return infinite from 2^128 on, 0 below 2^-126
  */
-TS_BLOCK_SHARED float ts_block_add(float sum, int32_t high, int32_t middle,
-                                                    int32_t exponent)
+TS_BLOCK_SHARED float ts_block_add(float sum, int32_t high, int32_t middle, int32_t exponent)
 {
     const ts_float_bits given = {.value = sum};
     const int32_t own = (int32_t)(given.bits << 1 >> 24);
@@ -259,9 +257,8 @@ TS_BLOCK_SHARED float ts_block_add(float sum, int32_t high, int32_t middle,
 }
 
 /** Add to two sums, or one, a block with an input that is infinite or no number: as floats. */
-TS_BLOCK_SHARED void ts_block_add_infinite(const ts_block_list *list,
-                                                            const int32_t *weights,
-                                                            int32_t outputs, float *sums)
+TS_BLOCK_SHARED void ts_block_add_infinite(const ts_block_list *list, const int32_t *weights,
+                                           int32_t outputs, float *sums)
 {
     for (int32_t i = 0; i < outputs; i++) {
         const int32_t exponent = i == 0 ? (int16_t)weights[0] : weights[0] >> 16;
@@ -300,9 +297,8 @@ TS_BLOCK_SHARED void ts_block_fix(const ts_block_list *list)
 }
 
 /** Add to two sums of a row, or to the odd one, what a block of it makes. */
-TS_BLOCK_SHARED void ts_block_add_block(const ts_block_list *list,
-                                                         const int32_t *weights, int32_t outputs,
-                                                         float *sums)
+TS_BLOCK_SHARED void ts_block_add_block(const ts_block_list *list, const int32_t *weights,
+                                        int32_t outputs, float *sums)
 {
     const int32_t top = (int32_t)(list->largest >> 24);
     if (list->next == list->first) {
@@ -312,7 +308,7 @@ TS_BLOCK_SHARED void ts_block_add_block(const ts_block_list *list,
         ts_block_add_infinite(list, weights, outputs, sums);
         return;
     }
-    ts_block_sums found = {{outputs, 0}, {0, 0}};
+    ts_block_sums found = {outputs, {0, 0}, {0, 0}};
     ts_block_sum(list->first, list->next, weights, &found);
     /* Digits of a float mean 2^(top - 127 - 23); the sums lack a factor of 4096. */
     const int32_t exponent = top - 127 - 23 + 12;
@@ -356,8 +352,8 @@ TS_BLOCK_SHARED void ts_block_flush(const ts_block *block, int32_t start)
  * @param count any
  * @param at place of the first one in its block
  */
-TS_BLOCK_SHARED void ts_block_put(ts_block_list *list, const float *input,
-                                                   const int8_t *scales, int32_t count, int32_t at)
+TS_BLOCK_SHARED void ts_block_put(ts_block_list *list, const float *input, const int8_t *scales,
+                                  int32_t count, int32_t at)
 {
     ts_block_entry *next = list->next;
     uint32_t largest = list->largest;
@@ -391,8 +387,8 @@ static inline int32_t ts_block_order(float number)
 }
 
 /** Write sums, limited to [low, high], to outputs; NaN stays. */
-TS_BLOCK_SHARED void ts_block_write(const float *sums, int32_t count, float low,
-                                                     float high, float *output)
+TS_BLOCK_SHARED void ts_block_write(const float *sums, int32_t count, float low, float high,
+                                    float *output)
 {
     const int32_t least = ts_block_order(low);
     const int32_t most = ts_block_order(high);

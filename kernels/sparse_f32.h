@@ -285,7 +285,7 @@ static TS_SPARSE_SHARED void ts_sparse_sums_f32(const ts_block_entry *list,
             const ts_block_entry *const next =
                 end - entry < TS_BLOCK_LENGTH ? end : entry + TS_BLOCK_LENGTH;
             /* Windows side by side are what outputs side by side are there: two of a list. */
-            ts_block_sums found = {{2, 0}, {0, 0}};
+            ts_block_sums found = {2, {0, 0}, {0, 0}};
             ts_block_sum(entry, next, (const int32_t *)(const void *)(windows + i), &found);
             first = ts_block_add(first, found.high[0], found.middle[0], exponent);
             second = ts_block_add(second, found.high[1], found.middle[1], exponent);

@@ -195,6 +195,17 @@ def test_what_no_kernel_has_room_for() -> None:
         assert len(sparse_names(call_of(layer(wide)))) == found
 
 
+def test_without_an_fpu_no_channel_may_have_small_weights_only() -> None:
+    weights = thinned((8, 3, 3, 4), 0.3, dtype="float32")
+    for share, found in ((1.0, 4), (2.0**-20, 0), (0.0, 4)):
+        uneven = weights.copy()
+        uneven[..., 1] *= np.float32(share)
+        call = call_of(layer(uneven))
+        names = [one.name for one in candidates(call, load_core("cortex_m0plus").target)]
+        assert sum("sparse" in name for name in names) == found
+        assert len(sparse_names(call)) == 4
+
+
 #: Shares of non-zeros at which encodings do not save a quarter.
 SOME = {"int8": 0.7, "float32": 0.8}
 

@@ -137,3 +137,23 @@ def test_equals_the_reference_on_board(board: str, layer: str, dtype: str, encod
 
     check()
     assert taken > 3
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: kernels cannot be run natively")
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_an_infinite_input_spoils_what_sees_it_only(odd: float) -> None:
+    """Without an FPU all inputs of a tile have one exponent, unless there is none."""
+    random = np.random.default_rng(1)
+    filter_ = random.normal(0, 1, (3, 1, 3, 2)).astype(np.float32)
+    filter_[:, 0, 1] = 0
+    x = random.normal(0, 1, (1, 1, 20, 2)).astype(np.float32)
+    x[0, 0, 10] = odd
+    bias = models.constant(np.ones(3, np.float32))
+    ends = (models.float32(x.shape), models.constant(filter_), bias, models.float32(()))
+    case = Case(models.conv_2d(*ends, padding="SAME"), ((x,),))
+    found = by_c("conv_2d_sparse_f32_crs8", case)[0][0]
+    sees = np.isin(np.arange(20), (9, 11))
+    assert (np.isnan(found[0, 0, sees]) | (np.abs(found[0, 0, sees]) > 3e38)).all()
+    x[0, 0, 10] = 0
+    expected = reference(read(case.model), case.steps)[0][0]
+    np.testing.assert_allclose(found[0, 0, ~sees], expected[0, 0, ~sees], rtol=1e-5, atol=1e-6)
