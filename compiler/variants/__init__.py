@@ -86,8 +86,9 @@ class Variant(ABC):
 
     @abstractmethod
     def candidates(self, call: KernelCall, target: Target) -> Iterator[Candidate]:
-        """Yield ways to compute a portable call to the same bits; none if this one is not for it.
+        """Yield ways to compute a portable call; none if this one is not for it.
 
+        Integers come out the same to the bit, floats as near to the truth.
         A candidate's call has the portable call's inputs, outputs and offsets.
         """
 
