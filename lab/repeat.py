@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from tinysim.boards import load_board
 from tinysim.lab import data, stages, zoo
 from tinysim.lab.data import Dataset, scaled
+from tinysim.lab.helped import from_behind, locked
 from tinysim.lab.measure import Row, measure
 from tinysim.lab.model_files import load_model, save_model, written_whole
 from tinysim.lab.progress import Clock
@@ -56,16 +58,28 @@ def folder_of(out: Path, repeat: int) -> Path:
     return out / str(repeat + 1)
 
 
-def follow(recipe: Recipe, out: Path, repeat: int, clock: Clock) -> tuple[Row, ...]:
-    """Do all stages once."""
-    return _Repeat(recipe, folder_of(out, repeat), repeat, clock).rows()
+def follow(
+    recipe: Recipe, out: Path, repeat: int, clock: Clock, *, is_helped: bool = False
+) -> tuple[Row, ...]:
+    """Do all stages once; together with ``help_along`` if ``is_helped``."""
+    each = _Repeat(recipe, folder_of(out, repeat), repeat, clock, is_helped)
+    return each.rows(tuple(recipe.places()))
+
+
+def help_along(recipe: Recipe, out: Path, repeat: int) -> None:
+    """Do stages of a repeat that another process follows, from the last one on."""
+    silent = Clock(steps(recipe), 1, lambda progress: None)
+    _Repeat(recipe, folder_of(out, repeat), repeat, silent, True).rows(from_behind(recipe))
 
 
 class _Repeat:
     """The states of all stages so far, by place."""
 
-    def __init__(self, recipe: Recipe, folder: Path, repeat: int, clock: Clock) -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, repeat: int, clock: Clock, is_helped: bool = False
+    ) -> None:
         self.recipe, self.folder, self.repeat, self.clock = recipe, folder, repeat, clock
+        self.is_helped = is_helped
         use_threads(recipe.threads)
         self.seed = recipe.seed + repeat
         self.boards = [(name, load_board(name).sha256) for name in recipe.boards]
@@ -77,15 +91,16 @@ class _Repeat:
         self.samples, self.dataset = samples, _dataset(samples)
         self.common = (self.seed, self.recipe.threads, _digest(self.dataset))
 
-    def rows(self) -> tuple[Row, ...]:
-        """Follow the recipe."""
+    def rows(self, places: Sequence[int]) -> tuple[Row, ...]:
+        """Follow the recipe, in an order in which all is done before what follows from it."""
         found = []
-        for place in self.recipe.places():
+        for place in places:
             if (samples := self.recipe.start_of(place).samples) != self.samples:
                 self.begin(samples)
-            self.states[place] = self.state(place)
-            if is_measured(self.recipe, place):
-                found.append(self.row(place))
+            with locked(self.folder, place) if self.is_helped else nullcontext():
+                self.states[place] = self.state(place)
+                if is_measured(self.recipe, place):
+                    found.append(self.row(place))
         return tuple(found)
 
     def state(self, place: int) -> State:

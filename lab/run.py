@@ -14,12 +14,13 @@ from typing import IO
 
 from tinysim.check.workers import work_on
 from tinysim.errors import OutputError, RecipeError, TinysimError
+from tinysim.lab.helped import can_lock, unlocked
 from tinysim.lab.measure import Row
 from tinysim.lab.model_files import written_whole
 from tinysim.lab.progress import Clock, Progress
 from tinysim.lab.quiet import import_tensorflow
 from tinysim.lab.recipe import Recipe
-from tinysim.lab.repeat import folder_of, follow, steps
+from tinysim.lab.repeat import folder_of, follow, help_along, steps
 from tinysim.lab.report.charts import charts
 from tinysim.lab.report.page import page
 from tinysim.lab.report.table import ROWS, to_csv, to_json
@@ -89,12 +90,21 @@ def reports(rows: Sequence[Row], recipe: Recipe) -> dict[str, str]:
 def _side_by_side(
     recipe: Recipe, out: Path, jobs: int, on_progress: OnProgress
 ) -> list[tuple[Row, ...]]:
-    """Do several repeats at the same time; an error waits for the other repeats to end."""
-    tasks = [_Task(recipe, out, repeat) for repeat in range(recipe.repeats)]
-    with listening([folder_of(out, task.repeat) for task in tasks], jobs, on_progress):
-        answers = work_on(tasks, _answer, jobs, _died, lambda answer: None)
+    """Do several repeats at the same time; an error waits for the other repeats to end.
+
+    Who has none left helps with one of the last.
+    """
+    last = recipe.repeats % jobs if can_lock() else 0
+    helped = range(recipe.repeats - min(last, jobs - last), recipe.repeats)
+    tasks = [_Task(recipe, out, i, is_helped=i in helped) for i in range(recipe.repeats)]
+    helpers = [_Task(recipe, out, repeat, is_helper=True) for repeat in helped]
+    folders = [folder_of(out, task.repeat) for task in tasks]
+    with listening(folders, jobs, on_progress):
+        answers = work_on([*tasks, *helpers], _answer, jobs, _died, lambda answer: None)
+    for folder in folders:
+        unlocked(folder)
     found = []
-    for answer in answers:
+    for answer in answers[: len(tasks)]:  # what stops a helper stops whom it helps, too
         if isinstance(answer, TinysimError):
             raise answer
         found.append(answer)
@@ -103,11 +113,13 @@ def _side_by_side(
 
 @dataclass(frozen=True)
 class _Task:
-    """One repeat, for another process."""
+    """One repeat, for another process, or help with it."""
 
     recipe: Recipe
     out: Path
     repeat: int
+    is_helped: bool = False
+    is_helper: bool = False
 
 
 def _answer(task: _Task) -> tuple[Row, ...] | TinysimError:
@@ -116,7 +128,10 @@ def _answer(task: _Task) -> tuple[Row, ...] | TinysimError:
     folder.mkdir(exist_ok=True)
     clock = Clock(steps(task.recipe), 1, teller(folder))
     try:
-        return follow(task.recipe, task.out, task.repeat, clock)
+        if task.is_helper:
+            help_along(task.recipe, task.out, task.repeat)
+            return ()
+        return follow(task.recipe, task.out, task.repeat, clock, is_helped=task.is_helped)
     except TinysimError as error:
         return error
 

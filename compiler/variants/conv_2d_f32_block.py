@@ -67,7 +67,7 @@ def block_convolution(
     all_pixels = call.outputs[0].elements // outputs
     pixels = min(all_pixels, PIXELS) if blocks.words.nbytes > MANY_BYTES else 1
     rule = None
-    if len(call.outputs[0].shape) == 4:
+    if call.kernel == Conv2DF32Block.replaces:
         rule = window_overlap(window_of(params), call.inputs[0], call.outputs[0], gathered=pixels)
     tuned = replace(
         call,
