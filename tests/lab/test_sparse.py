@@ -87,9 +87,7 @@ def test_the_fewer_weights_the_leaner_and_faster(dtype: DType) -> None:
     for way in ENCODINGS:
         assert thin[way].weights_bytes < thick[way].weights_bytes
         assert thin[way].cycles < thick[way].cycles
-        assert 0 <= curve.wins_below(way, "cycles") <= 0.4
-    is_float = dtype is DType.FLOAT32  # without an FPU: what is left out is two calls
-    assert (curve.wins_below("bitmap", "cycles") == 0.4) == is_float
+        assert 0 <= curve.wins_below(way, "cycles") < 0.4
     assert thin[DENSE].weights_bytes == thick[DENSE].weights_bytes
     assert thin[DENSE].energy_j is None
 
